@@ -1,0 +1,57 @@
+package backoffice
+
+// ActorKind says what sort of caller acts.
+type ActorKind string
+
+// Kinds of actors. Users come with the portal.
+const (
+	ActorStaff   ActorKind = "staff"
+	ActorToken   ActorKind = "token"
+	ActorCommand ActorKind = "command" // somebody at the machine's own command line
+	ActorSystem  ActorKind = "system"  // Steward itself: purges, demo data
+)
+
+// Actor is who performs a request: every verb that writes takes one and puts
+// it into the trail.
+type Actor struct {
+	Kind    ActorKind
+	Key     int64 // of the staff or token row; 0 for command and system
+	ID      string
+	Name    string
+	Email   string
+	Role    StaffRole // of staff; empty otherwise
+	Session string    // public ID of the staff session
+	Scopes  []string  // of a token
+	Address string    // network address that the request came from
+}
+
+// May reports whether the actor holds the permission. The command line may do
+// everything: who reaches it owns the machine and the file.
+func (a Actor) May(p StaffPermission) bool {
+	switch a.Kind {
+	case ActorCommand, ActorSystem:
+		return true
+	case ActorStaff:
+		return a.Role.May(p)
+	}
+	return false
+}
+
+// HasScope reports whether a token was made for the scope.
+func (a Actor) HasScope(scope string) bool {
+	if a.Kind != ActorToken {
+		return false
+	}
+	for _, s := range a.Scopes {
+		if s == scope {
+			return true
+		}
+	}
+	return false
+}
+
+// CommandLine is the actor of the binary's verbs.
+func CommandLine() Actor { return Actor{Kind: ActorCommand, ID: "command-line", Name: "Command line"} }
+
+// System is the actor of Steward's own housekeeping.
+func System() Actor { return Actor{Kind: ActorSystem, ID: "system", Name: "Steward"} }

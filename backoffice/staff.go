@@ -1,0 +1,94 @@
+package backoffice
+
+import "time"
+
+// StaffRole is what a member of staff may do.
+type StaffRole string
+
+// The three roles of staff, product.md section 8.
+const (
+	Owner   StaffRole = "owner"
+	Manager StaffRole = "manager"
+	Viewer  StaffRole = "viewer"
+)
+
+// StaffPermission is one thing that staff may do. Every backoffice route names
+// the one it needs.
+type StaffPermission string
+
+// Permissions of staff.
+const (
+	ReadAccounts       StaffPermission = "accounts.read"
+	WriteAccounts      StaffPermission = "accounts.write"
+	ReadMetadata       StaffPermission = "metadata.read"
+	ReadSecureMetadata StaffPermission = "secure-metadata.read"
+	WritePolicies      StaffPermission = "policies.write"
+	Import             StaffPermission = "import"
+	ReadTrail          StaffPermission = "audit.read"
+	WriteOwnViews      StaffPermission = "views.write"
+	ShareViews         StaffPermission = "views.share"
+	WriteSelf          StaffPermission = "self.write" // own password and sessions
+	ReadSettings       StaffPermission = "settings.read"
+	WriteSettings      StaffPermission = "settings.write"
+	WriteStaff         StaffPermission = "staff.write"
+	WriteTokens        StaffPermission = "tokens.write"
+	WriteRoles         StaffPermission = "roles.write"
+)
+
+var staffPermissions = map[StaffRole][]StaffPermission{
+	Viewer: {ReadAccounts, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings},
+	Manager: {ReadAccounts, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings,
+		WriteAccounts, ReadSecureMetadata, WritePolicies, Import, ShareViews},
+	Owner: {ReadAccounts, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings,
+		WriteAccounts, ReadSecureMetadata, WritePolicies, Import, ShareViews,
+		WriteSettings, WriteStaff, WriteTokens, WriteRoles},
+}
+
+// StaffRoles lists the roles, the mightiest first.
+func StaffRoles() []StaffRole { return []StaffRole{Owner, Manager, Viewer} }
+
+// Valid reports whether r is one of the three roles.
+func (r StaffRole) Valid() bool { _, ok := staffPermissions[r]; return ok }
+
+// May reports whether the role holds the permission.
+func (r StaffRole) May(p StaffPermission) bool {
+	for _, have := range staffPermissions[r] {
+		if have == p {
+			return true
+		}
+	}
+	return false
+}
+
+// Label returns the role as pages write it.
+func (r StaffRole) Label() string {
+	switch r {
+	case Owner:
+		return "Owner"
+	case Manager:
+		return "Manager"
+	case Viewer:
+		return "Viewer"
+	}
+	return string(r)
+}
+
+// Staff is a person of the vendor who uses the backoffice.
+type Staff struct {
+	Key       int64
+	ID        string
+	Email     string
+	Name      string
+	Role      StaffRole
+	CreatedAt time.Time
+	Version   int64
+}
+
+// StaffSession is one signed-in browser of a member of staff.
+type StaffSession struct {
+	ID        string
+	CreatedAt time.Time
+	SeenAt    time.Time
+	Address   string
+	UserAgent string
+}

@@ -1,0 +1,52 @@
+package backoffice
+
+import "time"
+
+// User is a person, once per installation, identified by e-mail.
+type User struct {
+	Key       int64
+	ID        string
+	Email     string
+	Name      string
+	CreatedAt time.Time
+	Verified  bool // the address was proved
+	Locked    bool // can sign in nowhere
+}
+
+// MembershipStatus says how a user stands in one account.
+type MembershipStatus string
+
+// The four statuses; their labels are those of the pages.
+const (
+	Activated    MembershipStatus = "activated"
+	Invited      MembershipStatus = "invited"
+	PendingLogin MembershipStatus = "pending"
+	NotActive    MembershipStatus = "inactive"
+)
+
+// Label returns the status in the words of the pages.
+func (s MembershipStatus) Label() string {
+	switch s {
+	case Activated:
+		return "Activated"
+	case Invited:
+		return "Invited"
+	case PendingLogin:
+		return "Pending login"
+	case NotActive:
+		return "Not active"
+	}
+	return string(s)
+}
+
+// Member is a user as an account's page shows them: with their membership.
+type Member struct {
+	User
+	Status    MembershipStatus
+	Disabled  bool // switched off in this account only
+	Primary   bool // the account was created for them
+	Roles     []string
+	Since     time.Time
+	LastVisit time.Time
+	Visits    int64
+}
