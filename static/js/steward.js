@@ -1,0 +1,17 @@
+// Each module looks after one thing and finds its elements by a data attribute.
+// Nothing here is needed to use a page: it is quicker with script, not different.
+import "./theme.js";
+import "./fallback.js";
+import "./copy.js";
+import "./times.js";
+import "./rowmenu.js";
+import "./select.js";
+import "./palette.js";
+import "./keys.js";
+import "./dialogs.js";
+import "./toasts.js";
+import "./requests.js";
+import "./guard.js";
+import "./metadata.js";
+
+document.documentElement.dataset.script = "";

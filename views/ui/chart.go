@@ -1,0 +1,333 @@
+package ui
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/a-h/templ"
+)
+
+// sparkDays is the number of bars in a sparkline.
+const sparkDays = 30
+
+// Spark draws the counts of up to 30 days, oldest first, as bars of 2 in steps
+// of 3; fewer days stand at the right. Days without a count are a foot of one
+// pixel. what names the unit for the label: "visits" gives "Last 30 days: 166 visits".
+func Spark(counts []int, what string) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		_, err := w.Write(AppendSpark(make([]byte, 0, 900), counts, what))
+		return err
+	})
+}
+
+// AppendSpark appends what Spark draws.
+func AppendSpark[N int | int32 | uint16 | uint32](b []byte, counts []N, what string) []byte {
+	if len(counts) > sparkDays {
+		counts = counts[len(counts)-sparkDays:]
+	}
+	var top N
+	var sum int64
+	for _, c := range counts {
+		sum += int64(c)
+		top = max(top, c)
+	}
+	b = append(b, `<svg class="spark" viewBox="0 0 90 20" role="img" aria-label="Last 30 days: `...)
+	b = AppendNumber(b, sum)
+	b = append(b, ' ')
+	b = AppendEscaped(b, what)
+	b = append(b, `">`...)
+	lead := sparkDays - len(counts)
+	at := func(i int) N {
+		if i < lead {
+			return 0
+		}
+		return counts[i-lead]
+	}
+	// Runs of empty days are one path of feet, drawn as a dashed line: 2 on, 1 off.
+	open := false
+	for i := 0; i < sparkDays; i++ {
+		if at(i) > 0 {
+			continue
+		}
+		end := i
+		for end+1 < sparkDays && at(end+1) <= 0 {
+			end++
+		}
+		if !open {
+			b, open = append(b, `<path class="m-foot" d="`...), true
+		}
+		b = append(b, 'M')
+		b = strconv.AppendInt(b, int64(i*3), 10)
+		b = append(b, " 19.5H"...)
+		b = strconv.AppendInt(b, int64(end*3+2), 10)
+		i = end
+	}
+	if open {
+		b = append(b, `"/>`...)
+	}
+	if top > 0 {
+		b = append(b, `<path class="m-bar" d="`...)
+		for i := 0; i < sparkDays; i++ {
+			c := at(i)
+			if c <= 0 {
+				continue
+			}
+			h := max(2, (int64(c)*20+int64(top)/2)/int64(top))
+			b = append(b, 'M')
+			b = strconv.AppendInt(b, int64(i*3), 10)
+			b = append(b, " 20v-"...)
+			b = strconv.AppendInt(b, h, 10)
+			b = append(b, "h2v"...)
+			b = strconv.AppendInt(b, h, 10)
+			b = append(b, 'z')
+		}
+		b = append(b, `"/>`...)
+	}
+	return append(b, `</svg>`...)
+}
+
+// Mini is the small chart of a KPI card: the period before, then the period shown.
+type Mini struct {
+	Values []float64 // oldest first
+	Before int       // how many of Values belong to the period before
+	Bars   bool      // bars for what happened in each step, a line for what stood at each step
+}
+
+const miniW, miniH = 120.0, 32.0
+
+func miniChart(m Mini) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		_, err := w.Write(appendMini(nil, m))
+		return err
+	})
+}
+
+func appendMini(b []byte, m Mini) []byte {
+	b = append(b, `<svg class="kpi-chart" viewBox="0 0 120 32" preserveAspectRatio="none" aria-hidden="true">`...)
+	low, top := 0.0, 0.0
+	for i, v := range m.Values {
+		if i == 0 || v > top {
+			top = v
+		}
+		if i == 0 || v < low {
+			low = v
+		}
+	}
+	switch {
+	case len(m.Values) < 2 || (top == 0 && low == 0):
+		b = append(b, `<path class="m-base" d="M0 31.5h120"/>`...)
+	case m.Bars:
+		step := (miniW + 2.5) / float64(len(m.Values))
+		for i, v := range m.Values {
+			class := "m-bar"
+			if i < m.Before {
+				class = "m-bar-0"
+			}
+			h := max(1.5, v/top*miniH)
+			b = append(b, `<rect class="`+class+`" x="`...)
+			b = appendFloat(b, float64(i)*step)
+			b = append(b, `" y="`...)
+			b = appendFloat(b, miniH-h)
+			b = append(b, `" width="`...)
+			b = appendFloat(b, step-2.5)
+			b = append(b, `" height="`...)
+			b = appendFloat(b, h)
+			b = append(b, `"/>`...)
+		}
+	default:
+		before := min(max(m.Before, 0), len(m.Values)-1)
+		if before > 0 {
+			b = appendMiniLine(b, "m-before", m.Values, 0, before, low, top)
+		}
+		b = appendMiniLine(b, "m-line", m.Values, before, len(m.Values)-1, low, top)
+	}
+	return append(b, `</svg>`...)
+}
+
+func appendMiniLine(b []byte, class string, values []float64, from, to int, low, top float64) []byte {
+	b = append(b, `<path class="`+class+`" d="`...)
+	for i := from; i <= to; i++ {
+		if i == from {
+			b = append(b, 'M')
+		} else {
+			b = append(b, 'L')
+		}
+		y := miniH / 2
+		if top > low {
+			y = 30 - (values[i]-low)/(top-low)*27
+		}
+		b = appendFloat(b, float64(i)/float64(len(values)-1)*miniW)
+		b = append(b, ' ')
+		b = appendFloat(b, y)
+	}
+	return append(b, `"/>`...)
+}
+
+func appendFloat(b []byte, x float64) []byte {
+	at := len(b)
+	b = strconv.AppendFloat(b, x, 'f', 1, 64)
+	if n := len(b); n-at > 2 && b[n-2] == '.' && b[n-1] == '0' {
+		return b[:n-2]
+	}
+	return b
+}
+
+// DailyChart is a chart of a count per day, beside the weekly mean of the
+// period before, with a table of the same figures for who cannot see it.
+type DailyChart struct {
+	ID     string    // prefix of the ids inside: "visits"
+	Title  string    // "Visits per day, last 90 days"
+	About  string    // what there is to see, in a sentence
+	First  time.Time // the day of Counts[0], UTC
+	Counts []int     // one per day, without gaps
+	Before []int     // as many days before First, or none
+	Unit   string    // column and tooltip: "visits"
+	Legend string    // "Visits per day, 2 118"
+	Past   string    // "90 days before, weekly mean, 1 640"
+}
+
+const (
+	plotH    = 212.0
+	plotUnit = 10.0 // width of a day inside the stretched part
+)
+
+// niceStep gives the step of an axis whose highest value is top: 1, 2, 5 times a power of ten, at most five steps.
+func niceStep(top int) int {
+	for step := 1; ; step *= 10 {
+		for _, f := range []int{1, 2, 5} {
+			if top <= step*f*5 {
+				return step * f
+			}
+		}
+	}
+}
+
+// weeklyMean is the mean of the seven days around each day, as far as they are there.
+func weeklyMean(counts []int) []float64 {
+	mean := make([]float64, len(counts))
+	for i := range counts {
+		from, to := max(0, i-3), min(len(counts)-1, i+3)
+		sum := 0
+		for _, c := range counts[from : to+1] {
+			sum += c
+		}
+		mean[i] = float64(sum) / float64(to-from+1)
+	}
+	return mean
+}
+
+func (c DailyChart) top() int {
+	top := 1
+	for _, n := range c.Counts {
+		top = max(top, n)
+	}
+	for _, m := range weeklyMean(c.Before) {
+		top = max(top, int(m+0.99))
+	}
+	return top
+}
+
+func (c DailyChart) day(i int) time.Time { return c.First.AddDate(0, 0, i) }
+
+type gridLine struct {
+	Class, Y, TextY, Label string
+}
+
+func (c DailyChart) grid() []gridLine {
+	top := c.top()
+	step := niceStep(top)
+	var lines []gridLine
+	for v := 0; v <= top; v += step {
+		y := plotH - float64(v)/float64(top)*(plotH-8)
+		class := "m-grid"
+		if v == 0 {
+			class = "m-base"
+		}
+		lines = append(lines, gridLine{class,
+			strconv.FormatFloat(float64(int(y))+0.5, 'f', 1, 64),
+			strconv.FormatFloat(y+4, 'f', 1, 64),
+			Number(v)})
+	}
+	return lines
+}
+
+type axisText struct {
+	X, Anchor, Label string
+}
+
+// axis names five days at even distances, the last one at the right edge.
+func (c DailyChart) axis() []axisText {
+	n := len(c.Counts)
+	if n == 0 {
+		return nil
+	}
+	marks := min(5, n)
+	var texts []axisText
+	for k := 0; k < marks; k++ {
+		i := 0
+		if marks > 1 {
+			i = k * (n - 1) / (marks - 1)
+		}
+		t := axisText{X: strconv.FormatFloat(4+96*float64(i)/float64(n), 'f', 2, 64) + "%", Anchor: "start", Label: ShortDate(c.day(i))}
+		if k == marks-1 && marks > 1 {
+			t.X, t.Anchor = "100%", "end"
+		}
+		texts = append(texts, t)
+	}
+	return texts
+}
+
+// marks draws the bars, the mean of the period before, and over each day an
+// unseen column that carries its figure for the pointer.
+func (c DailyChart) marks() templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		top := float64(c.top())
+		scale := func(v float64) float64 { return v / top * (plotH - 8) }
+		n := len(c.Counts)
+		b := append([]byte(nil), `<svg x="4%" width="96%" height="212" viewBox="0 0 `...)
+		b = strconv.AppendInt(b, int64(max(1, n)*int(plotUnit)), 10)
+		b = append(b, ` 212" preserveAspectRatio="none"><path class="m-bar" d="`...)
+		for i, v := range c.Counts {
+			if v <= 0 {
+				continue
+			}
+			h := max(1.5, scale(float64(v)))
+			b = append(b, 'M')
+			b = appendFloat(b, float64(i)*plotUnit+1.5)
+			b = append(b, " 212V"...)
+			b = appendFloat(b, plotH-h)
+			b = append(b, "h7V212z"...)
+		}
+		b = append(b, `"/>`...)
+		if len(c.Before) > 1 {
+			b = append(b, `<path class="m-prev" d="`...)
+			for i, m := range weeklyMean(c.Before) {
+				if i == 0 {
+					b = append(b, 'M')
+				} else {
+					b = append(b, 'L')
+				}
+				b = appendFloat(b, float64(i)*plotUnit+plotUnit/2)
+				b = append(b, ' ')
+				b = appendFloat(b, plotH-scale(m))
+			}
+			b = append(b, `"/>`...)
+		}
+		for i, v := range c.Counts {
+			b = append(b, `<rect class="m-day" x="`...)
+			b = strconv.AppendInt(b, int64(i*int(plotUnit)), 10)
+			b = append(b, `" y="0" width="10" height="212"><title>`...)
+			b = AppendDate(b, c.day(i))
+			b = append(b, ": "...)
+			b = AppendNumber(b, int64(v))
+			b = append(b, ' ')
+			b = AppendEscaped(b, c.Unit)
+			b = append(b, `</title></rect>`...)
+		}
+		b = append(b, `</svg>`...)
+		_, err := w.Write(b)
+		return err
+	})
+}
