@@ -1,0 +1,126 @@
+package backoffice
+
+import (
+	"slices"
+	"strings"
+)
+
+// Permission is a key such as fe.account-hierarchy.read.subAccount, or a
+// wildcard: "*", or a key whose last part is "*", which stands for every key
+// below (product.md, section 8).
+type Permission string
+
+// AllPermissions is the wildcard above every other.
+const AllPermissions Permission = "*"
+
+// Built-in permissions of the portal.
+const (
+	ReadSubAccounts           Permission = "fe.account-hierarchy.read.subAccount"
+	WriteSubAccounts          Permission = "fe.account-hierarchy.write.subAccount"
+	DeleteSubAccounts         Permission = "fe.account-hierarchy.delete.subAccount"
+	WriteSubAccountAccess     Permission = "fe.account-hierarchy.write.subAccountAccess"
+	WriteSubAccountManagement Permission = "fe.account-hierarchy.write.subAccountManagement"
+
+	ReadUsers          Permission = "fe.secure.read.users"
+	WriteUsers         Permission = "fe.secure.write.users"
+	DeleteUsers        Permission = "fe.secure.delete.users"
+	ReadUserRoles      Permission = "fe.secure.read.roles"
+	WriteUserRoles     Permission = "fe.secure.write.roles"
+	DeleteUserRoles    Permission = "fe.secure.delete.roles"
+	ReadOwnAccount     Permission = "fe.secure.read.account"
+	WriteOwnAccount    Permission = "fe.secure.write.account"
+	ReadOwnPolicy      Permission = "fe.secure.read.securityPolicy"
+	WriteOwnPolicy     Permission = "fe.secure.write.securityPolicy"
+	ReadApplications   Permission = "fe.secure.read.applications"
+	WriteApplications  Permission = "fe.secure.write.applications"
+	DeleteApplications Permission = "fe.secure.delete.applications"
+	ReadOwnTrail       Permission = "fe.secure.read.audit"
+)
+
+// PermissionEntry is a built-in permission and its name on pages.
+type PermissionEntry struct {
+	Key  Permission
+	Name string
+}
+
+// BuiltInPermissions is the catalogue that every environment starts with.
+func BuiltInPermissions() []PermissionEntry {
+	return []PermissionEntry{
+		{ReadSubAccounts, "Read sub-accounts"},
+		{WriteSubAccounts, "Create or update sub-account"},
+		{DeleteSubAccounts, "Delete sub-accounts"},
+		{WriteSubAccountAccess, "Give access to sub-accounts"},
+		{WriteSubAccountManagement, "Let a sub-account manage its own"},
+		{ReadUsers, "Read users"},
+		{WriteUsers, "Invite and update users"},
+		{DeleteUsers, "Remove users"},
+		{ReadUserRoles, "Read roles"},
+		{WriteUserRoles, "Create or update roles"},
+		{DeleteUserRoles, "Delete roles"},
+		{ReadOwnAccount, "Read account details"},
+		{WriteOwnAccount, "Update account details"},
+		{ReadOwnPolicy, "Read security policy"},
+		{WriteOwnPolicy, "Update security policy"},
+		{ReadApplications, "Read applications"},
+		{WriteApplications, "Assign applications"},
+		{DeleteApplications, "Remove applications"},
+		{ReadOwnTrail, "Read audit trail"},
+	}
+}
+
+// Valid reports whether p can be a permission: parts of letters, digits, "_"
+// and "-" joined by dots, at most 200 characters, with "*" only as the last
+// part.
+func (p Permission) Valid() bool {
+	if p == "" || len(p) > 200 {
+		return false
+	}
+	parts := strings.Split(string(p), ".")
+	for i, part := range parts {
+		if part == "*" && i == len(parts)-1 {
+			return true
+		}
+		if part == "" {
+			return false
+		}
+		for j := 0; j < len(part); j++ {
+			if !isLetterOrDigit(part[j]) && part[j] != '_' && part[j] != '-' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// covers reports whether who has p has everything that other names. A
+// wildcard covers another one below it, never the other way round.
+func (p Permission) covers(other Permission) bool {
+	if p == other || p == AllPermissions {
+		return true
+	}
+	above, isWildcard := strings.CutSuffix(string(p), "*")
+	return isWildcard && strings.HasSuffix(above, ".") && strings.HasPrefix(string(other), above) && len(other) > len(above)
+}
+
+// Permissions is a set of permissions; nil holds none.
+type Permissions []Permission
+
+// Has reports whether the set holds the permission, itself or by a wildcard.
+// What is not Valid is never held, by "*" neither.
+func (set Permissions) Has(p Permission) bool {
+	if !p.Valid() {
+		return false
+	}
+	return slices.ContainsFunc(set, func(own Permission) bool { return own.Valid() && own.covers(p) })
+}
+
+// Covers reports whether a holds everything that b does: nobody gives what
+// they lack.
+func Covers(a, b Permissions) bool {
+	for _, p := range b {
+		if !a.Has(p) {
+			return false
+		}
+	}
+	return true
+}
