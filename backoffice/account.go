@@ -1,6 +1,14 @@
 package backoffice
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
 
 // Account is a customer organisation.
 type Account struct {
@@ -127,8 +135,87 @@ type AccountsPage struct {
 	Last  string // opens the last page
 }
 
+// MaxName is how many characters a name may have.
+const MaxName = 200
+
 // PageSize is how many rows a list shows at once.
 const PageSize = 50
 
 // BinDays is how long what was deleted can be restored.
 const BinDays = 30
+
+// AccountRef names an account.
+type AccountRef struct {
+	Key  int64
+	ID   string
+	Name string
+}
+
+// Clean trims the details and checks them. Problems name the fields website,
+// address, time_zone, currency, status_text.
+func (d AccountDetails) Clean() (AccountDetails, Problems) {
+	var p Problems
+	d.Website, d.Currency = strings.TrimSpace(d.Website), strings.ToUpper(strings.TrimSpace(d.Currency))
+	d.TimeZone = strings.TrimSpace(d.TimeZone)
+	d.Address = strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(d.Address, "\r\n", "\n"), "\r", "\n"))
+	d.StatusText = strings.TrimSpace(d.StatusText)
+	if d.Website != "" {
+		if w, err := CleanWebsite(d.Website); err != nil {
+			p.Add("website", err.Error())
+		} else {
+			d.Website = w
+		}
+	}
+	for field, v := range map[string]string{"address": strings.ReplaceAll(d.Address, "\n", " "), "status_text": d.StatusText} {
+		limit := map[string]int{"address": 500, "status_text": 80}[field]
+		switch {
+		case !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl):
+			p.Add(field, "Take out the control characters.")
+		case utf8.RuneCountInString(v) > limit:
+			p.Add(field, fmt.Sprintf("At most %d characters.", limit))
+		}
+	}
+	if d.TimeZone != "" {
+		if _, err := time.LoadLocation(d.TimeZone); err != nil || d.TimeZone == "Local" || len(d.TimeZone) > 64 {
+			p.Add("time_zone", "Choose a time zone such as Europe/Berlin.")
+		}
+	}
+	if d.Currency != "" && !isCurrency(d.Currency) {
+		p.Add("currency", "Write the three letters of a currency, such as EUR.")
+	}
+	return d, p
+}
+
+func isCurrency(s string) bool {
+	if len(s) != 3 {
+		return false
+	}
+	for _, c := range s {
+		if c < 'A' || c > 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
+// CleanWebsite returns an http or https address of at most 2,000 characters; one
+// written without scheme gets https. Anything else, javascript: above all, is an
+// error whose text is the sentence for the field.
+func CleanWebsite(s string) (string, error) {
+	bad := errors.New("Write a web address such as https://example.com.")
+	s = strings.TrimSpace(s)
+	if len(s) > 2000 {
+		return "", errors.New("At most 2,000 characters.")
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
+		return "", bad
+	}
+	if !strings.Contains(s, "://") {
+		s = "https://" + s
+	}
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || !strings.Contains(u.Hostname(), ".") && u.Hostname() != "localhost" {
+		return "", bad
+	}
+	return u.String(), nil
+}

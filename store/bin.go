@@ -1,0 +1,345 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"steward/backoffice"
+)
+
+// HasSubAccounts is the error of deleting an account that has sub-accounts.
+type HasSubAccounts struct{ Count int64 }
+
+func (e *HasSubAccounts) Error() string { return fmt.Sprintf("%d sub-accounts", e.Count) }
+
+// Consequences are what deleting an account takes with it.
+type Consequences struct {
+	SubAccounts int64 // while there are any, it is refused
+	Members     int64
+	LoseOnly    int64 // members who have no other account
+	Visits      int64
+}
+
+// DeletionConsequences says what goes with an account. Errors: ErrNotFound.
+func (s *Store) DeletionConsequences(ctx context.Context, id string) (c Consequences, err error) {
+	a, err := s.Account(ctx, id)
+	if err != nil {
+		return c, err
+	}
+	err = s.query().row(ctx, `SELECT
+		(SELECT COUNT(*) FROM accounts WHERE parent_key = $1 AND deleted_at IS NULL),
+		(SELECT COUNT(*) FROM memberships WHERE account_key = $1),
+		(SELECT COUNT(*) FROM memberships m WHERE m.account_key = $1 AND NOT EXISTS (
+			SELECT 1 FROM memberships o JOIN accounts a ON a.key = o.account_key
+			WHERE o.user_key = m.user_key AND o.account_key <> $1 AND a.deleted_at IS NULL))`, a.Key).
+		Scan(&c.SubAccounts, &c.Members, &c.LoseOnly)
+	c.Visits = a.Visits
+	return c, err
+}
+
+// DeleteAccount moves an account to the bin, from which it can be restored for
+// 30 days. moveUp moves its sub-accounts to its parent first; without it an
+// account with sub-accounts is refused. typed must be the account's name. It
+// returns the deletion's ID, by which it is undone. Errors: ErrNotFound,
+// Problems (name), *HasSubAccounts.
+func (s *Store) DeleteAccount(ctx context.Context, actor backoffice.Actor, id, typed string, moveUp bool) (deletion string, err error) {
+	err = s.update(ctx, actor, func(t *tx) error {
+		a, err := t.account(id)
+		if err != nil {
+			return err
+		}
+		if typed != a.Name {
+			return backoffice.Problems{"name": "Type the account's name exactly as it is written above."}
+		}
+		if moveUp {
+			if err := t.moveChildrenUp(a); err != nil {
+				return err
+			}
+		}
+		deletion = newID()
+		return t.binAccount(a, deletion)
+	})
+	return deletion, err
+}
+
+// BulkResult says what became of each account of a bulk act.
+type BulkResult struct {
+	ID, Name string
+	Refused  string // why, "" when done
+}
+
+// DeleteAccounts moves several accounts to the bin as one act; those that have
+// sub-accounts outside of the selection are refused one by one. Errors: none of
+// single accounts.
+func (s *Store) DeleteAccounts(ctx context.Context, actor backoffice.Actor, ids []string) (deletion string, results []BulkResult, err error) {
+	deletion = newID()
+	err = s.update(ctx, actor, func(t *tx) error {
+		results = results[:0]
+		// Children before parents: a whole branch can go in one act.
+		accounts, err := t.deepestFirst(ids, &results)
+		if err != nil {
+			return err
+		}
+		for _, a := range accounts {
+			err := t.binAccount(a, deletion)
+			var has *HasSubAccounts
+			switch {
+			case errors.As(err, &has):
+				results = append(results, BulkResult{ID: a.ID, Name: a.Name, Refused: "it has sub-accounts"})
+			case err != nil:
+				return err
+			default:
+				results = append(results, BulkResult{ID: a.ID, Name: a.Name})
+			}
+		}
+		return nil
+	})
+	return deletion, results, err
+}
+
+func (t *tx) deepestFirst(ids []string, results *[]BulkResult) ([]backoffice.Account, error) {
+	type placed struct {
+		backoffice.Account
+		depth int
+	}
+	var list []placed
+	for _, id := range ids {
+		a, err := t.account(id)
+		if errors.Is(err, backoffice.ErrNotFound) {
+			*results = append(*results, BulkResult{ID: id, Refused: "it is not there any more"})
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		up, err := ancestors(t.ctx, t, a.Key)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, placed{a, len(up)})
+	}
+	var out []backoffice.Account
+	for depth := 64; depth >= 0; depth-- {
+		for _, p := range list {
+			if p.depth == depth {
+				out = append(out, p.Account)
+			}
+		}
+	}
+	return out, nil
+}
+
+// binAccount takes an account out of everything that is counted, listed and found.
+func (t *tx) binAccount(a backoffice.Account, deletion string) error {
+	var children int64
+	if err := t.get(`SELECT COUNT(*) FROM accounts WHERE parent_key = $1 AND deleted_at IS NULL`, a.Key).Scan(&children); err != nil {
+		return err
+	}
+	if children > 0 {
+		return &HasSubAccounts{children}
+	}
+	days, err := t.visitDays(a.Key)
+	if err != nil {
+		return err
+	}
+	if err := t.one(`UPDATE accounts SET deleted_at = $1, deletion_id = $2 WHERE key = $3 AND deleted_at IS NULL`, t.now.UnixMicro(), deletion, a.Key); err != nil {
+		return err
+	}
+	if err := t.uncountMemberships(a.Key); err != nil {
+		return err
+	}
+	if err := t.one(`DELETE FROM engagement WHERE account_key = $1`, a.Key); err != nil {
+		return err
+	}
+	if err := t.s.index.drop(t, a.Key); err != nil {
+		return err
+	}
+	t.kpi.countAccount(countOf(&a), -1)
+	t.kpi.countActive(backoffice.DayOf(a.CreatedAt), days, -1)
+	t.kpi.binned++
+	return t.record(event{action: "account.deleted", kind: "account", id: a.ID, name: a.Name, accountKey: a.Key, before: accountPayload(a), undo: deletion})
+}
+
+// Restore brings back the accounts of one deletion, with memberships, policy
+// and parent; no sessions. It returns their IDs. Errors: ErrNotFound when there
+// is nothing of it in the bin, Problems when a parent is in the bin itself.
+func (s *Store) Restore(ctx context.Context, actor backoffice.Actor, deletion string) (ids []string, err error) {
+	err = s.update(ctx, actor, func(t *tx) error {
+		ids = nil
+		// Parents first, so that their children find them.
+		rows, err := t.rows(t.ctx, `SELECT id FROM accounts WHERE deletion_id = $1 AND deleted_at IS NOT NULL ORDER BY key`, deletion)
+		left, err := collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return })
+		if err != nil {
+			return err
+		}
+		if len(left) == 0 {
+			return backoffice.ErrNotFound
+		}
+		for len(left) > 0 {
+			var later []string
+			var waits error
+			for _, id := range left {
+				err := t.restoreAccount(id)
+				var p backoffice.Problems
+				switch {
+				case errors.As(err, &p):
+					later, waits = append(later, id), err
+				case err != nil:
+					return err
+				default:
+					ids = append(ids, id)
+				}
+			}
+			if len(later) == len(left) {
+				return waits
+			}
+			left = later
+		}
+		return nil
+	})
+	return ids, err
+}
+
+// RestoreAccount brings one account back from the bin. Errors: ErrNotFound,
+// Problems when its parent is in the bin.
+func (s *Store) RestoreAccount(ctx context.Context, actor backoffice.Actor, id string) error {
+	return s.update(ctx, actor, func(t *tx) error { return t.restoreAccount(id) })
+}
+
+func (t *tx) restoreAccount(id string) error {
+	a, err := readAccount(t.ctx, t, backoffice.DayOf(t.now), selectAccountByID, id)
+	if err != nil {
+		return err
+	}
+	if a.DeletedAt.IsZero() {
+		return backoffice.ErrNotFound
+	}
+	if a.ParentKey != 0 {
+		var binned bool
+		if err := t.get(`SELECT deleted_at IS NOT NULL FROM accounts WHERE key = $1`, a.ParentKey).Scan(&binned); err != nil {
+			return err
+		}
+		if binned {
+			return backoffice.Problems{"": fmt.Sprintf("Its parent %s is in the bin. Restore that one first.", a.ParentName)}
+		}
+	}
+	if err := t.one(`UPDATE accounts SET deleted_at = NULL, deletion_id = NULL WHERE key = $1`, a.Key); err != nil {
+		return err
+	}
+	if err := t.recountEngagement(a.Key); err != nil {
+		return err
+	}
+	if err := t.recountMemberships(a.Key, a.CreatedAt); err != nil {
+		return err
+	}
+	_, search := accountKeys(a.Name, a.ID)
+	if err := t.s.index.put(t, a.Key, search); err != nil {
+		return err
+	}
+	days, err := t.visitDays(a.Key)
+	if err != nil {
+		return err
+	}
+	t.kpi.countAccount(countOf(&a), 1)
+	t.kpi.countActive(backoffice.DayOf(a.CreatedAt), days, 1)
+	t.kpi.binned--
+	return t.record(event{action: "account.restored", kind: "account", id: a.ID, name: a.Name, accountKey: a.Key, after: accountPayload(a)})
+}
+
+// moveChildrenUp puts an account's sub-accounts under its parent, or at the top.
+func (t *tx) moveChildrenUp(a backoffice.Account) error {
+	rows, err := t.rows(t.ctx, `SELECT id FROM accounts WHERE parent_key = $1 AND deleted_at IS NULL ORDER BY key`, a.Key)
+	ids, err := collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return })
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		before, err := t.account(id)
+		if err != nil {
+			return err
+		}
+		after := before
+		after.ParentKey, after.ParentID, after.ParentName = a.ParentKey, a.ParentID, a.ParentName
+		after.Version++
+		if err := t.saveAccount(before, after); err != nil {
+			return err
+		}
+		if err := t.record(event{action: "account.moved", kind: "account", id: id, name: after.Name, accountKey: after.Key,
+			before: map[string]any{"parent_id": a.ID}, after: map[string]any{"parent_id": a.ParentID}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Binned is a line of the bin.
+type Binned struct {
+	ID, Name   string
+	ParentName string
+	DeletedAt  time.Time
+	DeletedBy  string
+	PurgeAt    time.Time
+	Members    int64
+}
+
+// Bin returns what is in the bin, the newest deletion first, at most limit
+// lines of what was deleted before the cursor (the zero time: from the newest).
+func (s *Store) Bin(ctx context.Context, before time.Time, limit int) ([]Binned, error) {
+	at := int64(1) << 62
+	if !before.IsZero() {
+		at = before.UnixMicro()
+	}
+	rows, err := s.query().rows(ctx, `SELECT a.id, a.name, COALESCE(p.name, ''), a.deleted_at,
+		COALESCE((SELECT e.actor_name FROM events e WHERE e.object_id = a.id AND e.action = 'account.deleted' ORDER BY e.key DESC LIMIT 1), ''),
+		(SELECT COUNT(*) FROM memberships m WHERE m.account_key = a.key)
+		FROM accounts a LEFT JOIN accounts p ON p.key = a.parent_key
+		WHERE a.deleted_at IS NOT NULL AND a.deleted_at < $1 ORDER BY a.deleted_at DESC, a.key DESC LIMIT $2`, at, limit)
+	return collect(rows, err, func(r rowScanner) (b Binned, err error) {
+		err = r.Scan(&b.ID, &b.Name, &b.ParentName, micros{&b.DeletedAt}, &b.DeletedBy, &b.Members)
+		b.PurgeAt = b.DeletedAt.Add(backoffice.BinDays * 24 * time.Hour)
+		return
+	})
+}
+
+// Purge removes for good what has been in the bin for longer than 30 days, at
+// most limit accounts, and the payloads of their events; the chain keeps the
+// digests. It returns how many went.
+func (s *Store) Purge(ctx context.Context, limit int) (n int, err error) {
+	err = s.update(ctx, backoffice.System(), func(t *tx) error {
+		rows, err := t.rows(t.ctx, `SELECT key, id FROM accounts WHERE deleted_at IS NOT NULL AND deleted_at <= $1 ORDER BY deleted_at, key LIMIT $2`,
+			t.now.Add(-backoffice.BinDays*24*time.Hour).UnixMicro(), limit)
+		type gone struct {
+			key int64
+			id  string
+		}
+		list, err := collect(rows, err, func(r rowScanner) (g gone, err error) { err = r.Scan(&g.key, &g.id); return })
+		if err != nil {
+			return err
+		}
+		for _, g := range list {
+			for _, text := range []string{
+				`DELETE FROM membership_roles WHERE membership_key IN (SELECT key FROM memberships WHERE account_key = $1)`,
+				`DELETE FROM memberships WHERE account_key = $1`,
+				`DELETE FROM visits WHERE account_key = $1`,
+				`DELETE FROM account_logos WHERE account_key = $1`,
+				`DELETE FROM policies WHERE account_key = $1`,
+				`UPDATE accounts SET parent_key = NULL WHERE parent_key = $1`,
+				`UPDATE events SET before_data = NULL, after_data = NULL, actor_name = '', object_name = '', address = '', search = '' WHERE account_key = $1`,
+				`DELETE FROM accounts WHERE key = $1`,
+			} {
+				if _, err := t.exec(text, g.key); err != nil {
+					return err
+				}
+			}
+			t.kpi.binned--
+			if err := t.record(event{action: "account.purged", kind: "account", id: g.id}); err != nil {
+				return err
+			}
+		}
+		n = len(list)
+		return nil
+	})
+	return n, err
+}

@@ -1,0 +1,103 @@
+package store
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/mattn/go-sqlite3"
+
+	"steward/migrations"
+)
+
+// dialect holds all that the two engines do differently.
+type dialect struct {
+	name   string // "sqlite" or "postgres"
+	engine migrations.Engine
+	texts  sync.Map // statement as written -> as the engine wants it
+}
+
+var (
+	sqliteDialect   = &dialect{name: "sqlite", engine: migrations.SQLite}
+	postgresDialect = &dialect{name: "postgres", engine: migrations.PostgreSQL}
+)
+
+var placeholder = regexp.MustCompile(`\$(\d+)`)
+
+// text translates a statement. go-sqlite3 binds $N by order of first
+// appearance, silently; ?N it binds by number.
+func (d *dialect) text(query string) string {
+	if d.engine.PostgreSQL {
+		return query
+	}
+	if t, ok := d.texts.Load(query); ok {
+		return t.(string)
+	}
+	t := placeholder.ReplaceAllString(query, `?$1`)
+	d.texts.Store(query, t)
+	return t
+}
+
+// violated returns the name of the constraint that err reports as broken, in
+// PostgreSQL's manner <table>_<columns>_key; "" when err is something else.
+func (d *dialect) violated(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		if pg.Code == "23505" || pg.Code == "23503" {
+			return pg.ConstraintName
+		}
+		return ""
+	}
+	var lite sqlite3.Error
+	if errors.As(err, &lite) && lite.Code == sqlite3.ErrConstraint {
+		// "UNIQUE constraint failed: accounts.id" or "…: memberships.account_key, memberships.user_key"
+		_, columns, ok := strings.Cut(err.Error(), "UNIQUE constraint failed: ")
+		if !ok {
+			return ""
+		}
+		var name string
+		for i, c := range strings.Split(columns, ", ") {
+			table, column, _ := strings.Cut(c, ".")
+			if i == 0 {
+				name = table
+			}
+			name += "_" + column
+		}
+		return name + "_key"
+	}
+	return ""
+}
+
+// unavailable reports whether err means that the storage itself does not serve:
+// full disk, failed input or output, lost server.
+func (d *dialect) unavailable(err error) bool {
+	var lite sqlite3.Error
+	if errors.As(err, &lite) {
+		switch lite.Code {
+		case sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrNomem:
+			return true
+		}
+		return false
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:2] {
+		case "08", "53", "57", "58":
+			return true
+		}
+		return false
+	}
+	var connect *pgconn.ConnectError
+	return errors.As(err, &connect)
+}
+
+// by keeps SQLite's planner from choosing an index for the column: a unary plus
+// hides it. PostgreSQL chooses by its statistics and needs no such word.
+func (d *dialect) plain(column string) string {
+	if d.engine.SQLite {
+		return "+" + column
+	}
+	return column
+}

@@ -1,0 +1,171 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"steward/backoffice"
+)
+
+// event is what a verb says of its change; who, when and from where come from
+// the unit of work.
+type event struct {
+	action     string
+	kind       string // of the object
+	id, name   string
+	accountKey int64  // 0: the environment
+	before     any    // marshalled to a JSON object; nil for none
+	after      any    // likewise
+	undo       string // what can be undone through this event
+}
+
+// record appends an event to the trail, chained to the one before.
+func (t *tx) record(e event) error {
+	ev := backoffice.Event{
+		ID: newID(), At: t.now, Kind: t.actor.Kind, ActorID: t.actor.ID, ActorName: t.actor.Name, Address: t.actor.Address,
+		Action: e.action, ObjectKind: e.kind, ObjectID: e.id, ObjectName: e.name, Undo: e.undo,
+	}
+	if ev.ActorName == "" {
+		ev.ActorName = t.actor.Email
+	}
+	var err error
+	if ev.Before, err = payload(e.before); err != nil {
+		return err
+	}
+	if ev.After, err = payload(e.after); err != nil {
+		return err
+	}
+	var head []byte
+	if err := t.get(`SELECT key, digest FROM event_head`).Scan(&ev.Key, &head); err != nil {
+		return err
+	}
+	ev.Key++
+	sum := payloadDigest(ev.Before, ev.After)
+	ev.Digest = eventDigest(head, ev, e.accountKey, sum)
+	if _, err := t.exec(`INSERT INTO events (key, id, at, actor_kind, actor_id, actor_name, address, action, object_kind, object_id,
+		object_name, account_key, search, before_data, after_data, undo, payload_digest, digest)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+		ev.Key, ev.ID, ev.At.UnixMicro(), string(ev.Kind), ev.ActorID, ev.ActorName, ev.Address, ev.Action, ev.ObjectKind, ev.ObjectID,
+		ev.ObjectName, nullKey(e.accountKey), backoffice.Fold(ev.ActorName+"\n"+ev.ObjectName+"\n"+ev.ObjectID+"\n"+ev.Action),
+		nullText(ev.Before), nullText(ev.After), ev.Undo, sum, ev.Digest); err != nil {
+		return err
+	}
+	return t.one(`UPDATE event_head SET key = $1, digest = $2`, ev.Key, ev.Digest)
+}
+
+func payload(v any) (string, error) {
+	if v == nil {
+		return "", nil
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("event payload: %w", err)
+	}
+	return string(b), nil
+}
+
+func payloadDigest(before, after string) []byte {
+	h := sha256.New()
+	writeText(h, before)
+	writeText(h, after)
+	return h.Sum(nil)
+}
+
+// eventDigest covers everything of an event that is kept for good. Names and
+// addresses of people are part of the payload side: see purge.
+func eventDigest(head []byte, e backoffice.Event, accountKey int64, payload []byte) []byte {
+	h := sha256.New()
+	writeText(h, string(head))
+	var n [8]byte
+	for _, v := range []int64{e.Key, e.At.UnixMicro(), accountKey} {
+		binary.BigEndian.PutUint64(n[:], uint64(v))
+		h.Write(n[:])
+	}
+	for _, v := range []string{e.ID, string(e.Kind), e.ActorID, e.Action, e.ObjectKind, e.ObjectID, e.Undo, string(payload)} {
+		writeText(h, v)
+	}
+	return h.Sum(nil)
+}
+
+// writeText hashes the length before the text: no two lists of texts look alike.
+func writeText(h interface{ Write([]byte) (int, error) }, s string) {
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], uint64(len(s)))
+	h.Write(n[:])
+	h.Write([]byte(s))
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func nullKey(k int64) sql.NullInt64   { return sql.NullInt64{Int64: k, Valid: k != 0} }
+func nullText(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
+
+func nullTime(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: t.UnixMicro(), Valid: !t.IsZero()}
+}
+
+// EventFilter says which part of the trail a page shows.
+type EventFilter struct {
+	Query   string // part of a name or ID of actor or object
+	Action  string // exact, or a prefix that ends with a dot
+	ActorID string
+	From    time.Time // first instant; zero: from the beginning
+	To      time.Time // instant after the last; zero: up to now
+	Account string    // ID of an account: what concerns it
+}
+
+// VerifyEvents walks the chain and returns the key of the first entry that does
+// not follow from the one before it, 0 when all do, and how many there are.
+func (s *Store) VerifyEvents(ctx context.Context) (broken, count int64, err error) {
+	var head []byte
+	var last int64
+	for {
+		rows, err := s.query().rows(ctx, `SELECT key, id, at, actor_kind, actor_id, action, object_kind, object_id, COALESCE(account_key, 0), undo,
+			COALESCE(before_data, ''), COALESCE(after_data, ''), before_data IS NULL AND after_data IS NULL, payload_digest, digest
+			FROM events WHERE key > $1 ORDER BY key LIMIT 1000`, last)
+		type link struct {
+			backoffice.Event
+			at, account int64
+			empty       bool
+			sum         []byte
+		}
+		links, err := collect(rows, err, func(r rowScanner) (l link, err error) {
+			err = r.Scan(&l.Key, &l.ID, &l.at, &l.Kind, &l.ActorID, &l.Action, &l.ObjectKind, &l.ObjectID, &l.account, &l.Undo,
+				&l.Before, &l.After, &l.empty, &l.sum, &l.Digest)
+			l.At = backoffice.FromMicros(l.at)
+			return
+		})
+		if err != nil {
+			return 0, count, err
+		}
+		if len(links) == 0 {
+			break
+		}
+		for _, l := range links {
+			count++
+			payloadOK := l.empty || string(payloadDigest(l.Before, l.After)) == string(l.sum)
+			if l.Key != last+1 || !payloadOK || string(eventDigest(head, l.Event, l.account, l.sum)) != string(l.Digest) {
+				return l.Key, count, nil
+			}
+			last, head = l.Key, l.Digest
+		}
+	}
+	var key int64
+	var digest []byte
+	if err := s.query().row(ctx, `SELECT key, digest FROM event_head`).Scan(&key, &digest); err != nil {
+		return 0, count, err
+	}
+	if key != last || string(digest) != string(head) {
+		return last + 1, count, nil
+	}
+	return 0, count, nil
+}
+
+func newAccountID() string { return uuid.NewString() }

@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"strings"
+
+	"steward/backoffice"
+)
+
+// accountIndex finds accounts by part of their folded name or ID. It has two
+// forms, one for each engine, held to one behaviour by a test.
+//
+// A search is adaptive: the index is asked for at most probe hits. Fewer, and
+// those are sorted; as many, and the list is walked in its order, since a page
+// of matches then lies near everywhere.
+type accountIndex struct{ dialect *dialect }
+
+const (
+	probe      = 2000
+	vocabulary = 800 // trigrams that begin with a one- or two-letter input, at most
+)
+
+// put indexes an account's search text; what was indexed for the key before is
+// replaced.
+func (x accountIndex) put(t *tx, key int64, search string) error {
+	if !x.dialect.engine.SQLite {
+		return nil // a column with a trigram index
+	}
+	if err := x.drop(t, key); err != nil {
+		return err
+	}
+	_, err := t.exec(`INSERT INTO accounts_fts (rowid, search) VALUES ($1, $2)`, key, padded(search))
+	return err
+}
+
+// drop takes an account out of the index.
+func (x accountIndex) drop(t *tx, key int64) error {
+	if !x.dialect.engine.SQLite {
+		return nil
+	}
+	_, err := t.exec(`DELETE FROM accounts_fts WHERE rowid = $1`, key)
+	return err
+}
+
+// padded makes each pair of letters the beginning of a trigram, and each letter
+// too: the last ones have followers.
+func padded(search string) string { return search + "\n\n" }
+
+// hits is what the index says of a search.
+type hits struct {
+	match string // expression for accounts_fts; "" where the index cannot say
+	few   bool   // fewer than probe accounts may match: sort them
+	none  bool   // nothing matches
+}
+
+// find asks the index for a folded text.
+func (x accountIndex) find(ctx context.Context, q query, folded string) (hits, error) {
+	if folded == "" {
+		return hits{}, nil
+	}
+	if !x.dialect.engine.SQLite {
+		return hits{}, nil // PostgreSQL's planner chooses between index and order
+	}
+	match, err := x.expression(ctx, q, folded)
+	if err != nil || match == "" {
+		return hits{}, err
+	}
+	if match == noTerms {
+		return hits{none: true}, nil
+	}
+	var n int64
+	if err := q.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM accounts_fts WHERE accounts_fts MATCH $1 LIMIT $2)`, match, probe).Scan(&n); err != nil {
+		return hits{}, err
+	}
+	return hits{match: match, few: n < probe, none: n == 0}, nil
+}
+
+const noTerms = "\x00"
+
+// expression returns what accounts_fts is asked: all trigrams of the text, or
+// for shorter inputs every trigram that begins with it. It is "" when the list
+// is better walked.
+func (x accountIndex) expression(ctx context.Context, q query, folded string) (string, error) {
+	runes := []rune(folded)
+	var b strings.Builder
+	if len(runes) >= 3 {
+		for i := 0; i+3 <= len(runes) && i < 64; i++ {
+			if i > 0 {
+				b.WriteString(" AND ")
+			}
+			quoteTerm(&b, string(runes[i:i+3]))
+		}
+		return b.String(), nil
+	}
+	rows, err := q.rows(ctx, `SELECT term FROM accounts_fts_terms WHERE term >= $1 AND term < $2 LIMIT $3`, folded, folded+"\U0010FFFF", vocabulary+1)
+	terms, err := collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return })
+	switch {
+	case err != nil:
+		return "", err
+	case len(terms) == 0:
+		return noTerms, nil
+	case len(terms) > vocabulary:
+		return "", nil
+	}
+	for i, term := range terms {
+		if i > 0 {
+			b.WriteString(" OR ")
+		}
+		quoteTerm(&b, term)
+	}
+	return b.String(), nil
+}
+
+func quoteTerm(b *strings.Builder, s string) {
+	b.WriteByte('"')
+	b.WriteString(strings.ReplaceAll(s, `"`, `""`))
+	b.WriteByte('"')
+}
+
+// like returns a pattern that finds the folded text literally, for LIKE … ESCAPE '\'.
+func like(folded string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(folded) + "%"
+}
+
+// foldQuery prepares what was typed for a search.
+func foldQuery(typed string) string {
+	const most = 200
+	f := backoffice.Fold(typed)
+	if r := []rune(f); len(r) > most {
+		f = string(r[:most])
+	}
+	return f
+}

@@ -1,0 +1,280 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the pgx driver
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+
+	"steward/backoffice"
+	"steward/migrations"
+)
+
+// Store is an open database.
+type Store struct {
+	dialect *dialect
+	file    string // of SQLite
+	write   *sql.DB
+	read    *sql.DB
+	now     func() time.Time
+
+	reads   sync.Map // statement -> *sql.Stmt on the read pool
+	writer  *writer  // SQLite's single writing connection
+	version versionWatch
+	kpis    kpiCache
+	index   accountIndex
+	secret  []byte // signs the cursors of lists
+	lock    *os.File
+}
+
+// Options change how a database is opened.
+type Options struct {
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// MustExist refuses to make a database that is not there.
+	MustExist bool
+	// NoMigrate leaves an older schema as it is; opening one is then an error.
+	NoMigrate bool
+}
+
+// Errors of Open. The command line says what to do about each.
+var (
+	ErrMissing = errors.New("there is no database")
+	ErrNewer   = errors.New("the database was written by a newer version of Steward")
+	ErrForeign = errors.New("this is not a database of Steward")
+	ErrInUse   = errors.New("another process serves this database")
+)
+
+// Open opens a database, makes it when absent, and brings its schema up to
+// date. A name that starts with postgres:// or postgresql:// is a PostgreSQL
+// server's; anything else is the path of a SQLite file.
+func Open(ctx context.Context, name string, o Options) (*Store, error) {
+	s := &Store{now: o.Now}
+
+	if s.now == nil {
+		s.now = time.Now
+	}
+	var err error
+	if strings.HasPrefix(name, "postgres://") || strings.HasPrefix(name, "postgresql://") {
+		err = s.openPostgres(ctx, name, o)
+	} else {
+		err = s.openSQLite(ctx, name, o)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	if s.secret, err = s.cursorSecret(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
+	s.dialect, s.file, s.index = sqliteDialect, path, accountIndex{sqliteDialect}
+	fresh := false
+	if st, err := os.Stat(path); err != nil || st.Size() == 0 {
+		if o.MustExist {
+			return fmt.Errorf("%w at %s", ErrMissing, path)
+		}
+		fresh = true
+		if dir := filepath.Dir(path); dir != "." {
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				return err
+			}
+		}
+		// The file holds customers' data: nobody else on the machine reads it.
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return err
+		}
+		f.Close()
+	} else if err := sqliteHeader(path); err != nil {
+		return err
+	}
+	// Pragmas stand in the DSN: one that is run once holds for one connection.
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_busy_timeout=10000&_foreign_keys=on&_journal_mode=WAL&_synchronous=FULL"
+	var err error
+	if s.write, err = sql.Open("sqlite3", dsn+"&_txlock=immediate"); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	s.write.SetConnMaxLifetime(0)
+	if err := s.write.PingContext(ctx); err != nil {
+		return fmt.Errorf("%w: %s (%v)", ErrForeign, path, err)
+	}
+	if _, err := s.write.ExecContext(ctx, "PRAGMA journal_size_limit = 67108864"); err != nil {
+		return err
+	}
+	if err := s.migrate(ctx, o, fresh); err != nil {
+		return err
+	}
+	if s.read, err = sql.Open("sqlite3", dsn+"&_query_only=1"); err != nil {
+		return err
+	}
+	n := max(runtime.GOMAXPROCS(0), 4)
+	s.read.SetMaxOpenConns(n)
+	s.read.SetMaxIdleConns(n)
+	s.writer, err = newWriter(s)
+	return err
+}
+
+// sqliteHeader refuses files that are not SQLite's or are cut short, before the
+// engine touches them.
+func sqliteHeader(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head := make([]byte, 100)
+	if n, _ := f.ReadAt(head, 0); n < 100 || string(head[:16]) != "SQLite format 3\x00" {
+		return fmt.Errorf("%w: %s", ErrForeign, path)
+	}
+	page := int64(head[16])<<8 | int64(head[17])
+	if page == 1 {
+		page = 65536
+	}
+	if page < 512 || page&(page-1) != 0 {
+		return fmt.Errorf("%w: %s", ErrForeign, path)
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	// A write-ahead log may hold pages that the file does not have yet; without
+	// one, the file must be as long as its header says.
+	pages := int64(head[28])<<24 | int64(head[29])<<16 | int64(head[30])<<8 | int64(head[31])
+	if wal, err := os.Stat(path + "-wal"); err != nil || wal.Size() == 0 {
+		if st.Size() < pages*page {
+			return fmt.Errorf("%w: %s is cut short: %d of %d bytes", ErrForeign, path, st.Size(), pages*page)
+		}
+	}
+	return nil
+}
+
+func (s *Store) openPostgres(ctx context.Context, dsn string, o Options) error {
+	s.dialect, s.index = postgresDialect, accountIndex{postgresDialect}
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		return err
+	}
+	s.write, s.read = db, db
+	db.SetMaxOpenConns(16)
+	db.SetMaxIdleConns(16)
+	if err := db.PingContext(ctx); err != nil {
+		return fmt.Errorf("PostgreSQL does not answer: %w", err)
+	}
+	return s.migrate(ctx, o, true)
+}
+
+// migrate brings the schema up to date. A schema newer than this binary, and a
+// database that is somebody else's, are refused.
+func (s *Store) migrate(ctx context.Context, o Options, fresh bool) error {
+	gd := database.DialectSQLite3
+	if s.dialect.engine.PostgreSQL {
+		gd = database.DialectPostgres
+	}
+	p, err := goose.NewProvider(gd, s.write, migrations.FS(s.dialect.engine))
+	if err != nil {
+		return err
+	}
+	if s.dialect.engine.SQLite && !fresh {
+		var ours int
+		err := s.write.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master WHERE name = 'goose_db_version'`).Scan(&ours)
+		if err != nil {
+			return fmt.Errorf("%w: %v", ErrForeign, err)
+		}
+		if ours == 0 {
+			return fmt.Errorf("%w: %s", ErrForeign, s.file)
+		}
+	}
+	have, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	sources := p.ListSources()
+	want := sources[len(sources)-1].Version
+	if have > want {
+		return fmt.Errorf("%w: its schema is %d, this version knows %d; run the newer steward, or restore a backup made before the upgrade", ErrNewer, have, want)
+	}
+	if have == want {
+		return nil
+	}
+	if o.NoMigrate {
+		return fmt.Errorf("the schema is %d, this version needs %d: run steward migrate", have, want)
+	}
+	if s.dialect.engine.PostgreSQL {
+		// Several processes may start at once: one of them migrates.
+		conn, err := s.write.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, int64(writeLock)+1); err != nil {
+			return err
+		}
+		defer conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, int64(writeLock)+1)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// Close ends all connections. Writes that were begun are finished first.
+func (s *Store) Close() error {
+	var errs []error
+	if s.writer != nil {
+		s.writer.close()
+	}
+	s.version.close()
+	s.reads.Range(func(_, v any) bool { v.(*sql.Stmt).Close(); return true })
+	if s.read != nil && s.read != s.write {
+		errs = append(errs, s.read.Close())
+	}
+	if s.write != nil {
+		errs = append(errs, s.write.Close())
+	}
+	if s.lock != nil {
+		s.lock.Close()
+	}
+	return errors.Join(errs...)
+}
+
+// Engine returns "sqlite" or "postgres".
+func (s *Store) Engine() string { return s.dialect.name }
+
+// Now returns the store's clock, in UTC.
+func (s *Store) Now() time.Time { return s.now().UTC() }
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	return s.query().row(ctx, `SELECT 1`).Scan(&one)
+}
+
+// fail turns errors of the engine into those that verbs promise.
+func (s *Store) fail(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrNoRows):
+		return backoffice.ErrNotFound
+	case s.dialect.unavailable(err):
+		return fmt.Errorf("%w: %w", backoffice.ErrUnavailable, err)
+	}
+	return err
+}
