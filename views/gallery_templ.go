@@ -140,7 +140,7 @@ func Gallery(p Page) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.KPI(ui.KPIProps{ID: "def-last", Label: "Last visit", Href: "#", Figure: "52 min", Unit: " ago", Previous: "20 Nov 2026, 11:08 UTC", Fresh: "as of 12:00 UTC", Definition: "The last time a user signed in to this account or switched into it."}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.KPI(ui.KPIProps{ID: "def-last", Label: "Last visit", Href: "#", Figure: "52 min", Unit: "ago", Previous: "20 Nov 2026, 11:08 UTC", Fresh: "as of 12:00 UTC", Definition: "The last time a user signed in to this account or switched into it."}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -789,7 +789,7 @@ func Gallery(p Page) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 56, "<form class=\"stack\" method=\"post\" action=\"#\" data-guard>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 56, "<form class=\"form\" method=\"post\" action=\"#\" data-guard>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

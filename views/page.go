@@ -82,6 +82,25 @@ func Navigation(base, current string, counts NavCounts) Nav {
 	}
 }
 
+// Parts of the settings, for SettingsTabs.
+const (
+	SettingsPolicy = "policy"
+	SettingsStaff  = "staff"
+	SettingsTokens = "tokens"
+)
+
+// SettingsTabs lists the parts of the settings; staff and API tokens are an
+// owner's alone.
+func SettingsTabs(base, current string, owner bool) []ui.Tab {
+	tabs := []ui.Tab{{Label: "Security policy", Href: base + "/backoffice/settings", Current: current == SettingsPolicy}}
+	if owner {
+		tabs = append(tabs,
+			ui.Tab{Label: "Staff", Href: base + "/backoffice/settings/staff", Current: current == SettingsStaff},
+			ui.Tab{Label: "API tokens", Href: base + "/backoffice/settings/tokens", Current: current == SettingsTokens})
+	}
+	return tabs
+}
+
 // Link is the address of a path of ours, with the base path.
 func (p Page) Link(path string) string { return p.Base + path }
 

@@ -270,7 +270,7 @@ func (c DailyChart) axis() []axisText {
 		if marks > 1 {
 			i = k * (n - 1) / (marks - 1)
 		}
-		t := axisText{X: strconv.FormatFloat(4+96*float64(i)/float64(n), 'f', 2, 64) + "%", Anchor: "start", Label: ShortDate(c.day(i))}
+		t := axisText{X: strconv.FormatFloat(100*float64(i)/float64(n), 'f', 2, 64) + "%", Anchor: "start", Label: ShortDate(c.day(i))}
 		if k == marks-1 && marks > 1 {
 			t.X, t.Anchor = "100%", "end"
 		}
@@ -286,7 +286,7 @@ func (c DailyChart) marks() templ.Component {
 		top := float64(c.top())
 		scale := func(v float64) float64 { return v / top * (plotH - 8) }
 		n := len(c.Counts)
-		b := append([]byte(nil), `<svg x="4%" width="96%" height="212" viewBox="0 0 `...)
+		b := append([]byte(nil), `<svg width="100%" height="212" viewBox="0 0 `...)
 		b = strconv.AppendInt(b, int64(max(1, n)*int(plotUnit)), 10)
 		b = append(b, ` 212" preserveAspectRatio="none"><path class="m-bar" d="`...)
 		for i, v := range c.Counts {

@@ -14,7 +14,7 @@ type KPIProps struct {
 	Label      string
 	Href       string // the list with as many rows as the figure says
 	Figure     string
-	Unit       string // small, after the figure: " ago"
+	Unit       string // small, after the figure: "ago"
 	Definition string
 	Delta      string // the change: "+72"; "" leaves it out
 	Trend      string // up (good), down (bad), rose, fell (harmless), flat

@@ -257,7 +257,7 @@ func searchForm(p SearchProps) templ.OrderedAttributes {
 	}
 	a := templ.OrderedAttributes{
 		templ.KV[string, any]("hx-get", p.Action),
-		templ.KV[string, any]("hx-trigger", "input delay:120ms, search, submit"),
+		templ.KV[string, any]("hx-trigger", "input delay:120ms, submit"),
 		templ.KV[string, any]("hx-target", "#"+p.Target),
 		templ.KV[string, any]("hx-swap", "outerHTML"),
 		templ.KV[string, any]("hx-sync", "this:replace"),
