@@ -1157,7 +1157,7 @@ func Gallery(p Page) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = ui.Field(ui.FieldProps{ID: "drawer-q", Name: "q", Label: "Search applications", Icon: "search", Type: "search"}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Field(ui.FieldProps{ID: "drawer-q", Name: "q", Label: "Search applications", Placeholder: "Search applications", Quiet: true, Autofocus: true, Icon: "search", Type: "search"}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -36,6 +36,11 @@ document.addEventListener("close", (event) => {
   if (event.target instanceof HTMLDialogElement && event.target.closest("#dialog")) event.target.remove();
 }, true);
 
+// HX-Trigger: close-dialog closes what the answered form stood in.
+document.addEventListener("close-dialog", () => {
+  document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
+});
+
 // Choosing something in a menu closes it.
 on("click", ".menu[popover] :is(a, button).item-row", (_, item) => {
   item.closest("[popover]").hidePopover?.();

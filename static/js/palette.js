@@ -38,7 +38,7 @@ if (dialog && input) {
       if (list.length) choose(list[(at + (event.key === "ArrowDown" ? 1 : list.length - 1)) % list.length]);
     } else if (event.key === "Enter" && at >= 0) {
       event.preventDefault();
-      list[at].querySelector("a").click();
+      list[at].click();
     } else if (event.key === "Escape") {
       event.preventDefault();
       dialog.close();
