@@ -25,14 +25,14 @@ const (
 
 // readOnlyLevel leaves room for an environment's own roles between the two
 // built-in ones.
-const readOnlyLevel = 100
+const readOnlyLevel = 10
 
 // BuiltInRoles are the roles that every environment has (product.md, section
 // 8): Admin, given to an account's first user, and Read only, the default.
 func BuiltInRoles() []Role {
 	return []Role{
-		{Key: RoleAdmin, Name: "Admin", Description: "Every permission", Level: 0, Permissions: Permissions{AllPermissions}, FirstUser: true},
-		{Key: RoleReadOnly, Name: "Read only", Description: "Every read permission", Level: readOnlyLevel, Permissions: ReadPermissions(), Default: true},
+		{Key: RoleAdmin, Name: "Admin", Description: "Every permission.", Level: 0, Permissions: Permissions{AllPermissions}, FirstUser: true},
+		{Key: RoleReadOnly, Name: "Read only", Description: "Every read permission.", Level: readOnlyLevel, Permissions: ReadPermissions(), Default: true},
 	}
 }
 

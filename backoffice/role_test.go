@@ -102,7 +102,7 @@ func TestAttack_T07_NobodyGivesMoreThanTheyHave(t *testing.T) {
 		{[]Role{readOnly}, []Role{readOnly}, true},
 		{[]Role{readOnly}, []Role{admin}, false},
 		{[]Role{readOnly}, []Role{readOnly, admin}, false},
-		{[]Role{readOnly}, []Role{{Name: "Above", Level: 99}}, false},
+		{[]Role{readOnly}, []Role{{Name: "Above", Level: 9}}, false},
 		{[]Role{readOnly}, []Role{{Name: "Writer", Level: 200, Permissions: Permissions{WriteUsers}}}, false},
 		{[]Role{{Level: 0}}, []Role{readOnly}, false},
 		{[]Role{{Level: 5}, readOnly}, []Role{{Level: 5, Permissions: Permissions{ReadUsers}}}, true},
