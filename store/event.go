@@ -104,7 +104,7 @@ func writeText(h interface{ Write([]byte) (int, error) }, s string) {
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-func nullKey(k int64) sql.NullInt64   { return sql.NullInt64{Int64: k, Valid: k != 0} }
+func nullKey(k int64) sql.NullInt64    { return sql.NullInt64{Int64: k, Valid: k != 0} }
 func nullText(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
 func nullTime(t time.Time) sql.NullInt64 {

@@ -259,7 +259,10 @@ func (t *tx) resolveVisits(visits []backoffice.Visit) ([]seen, VisitProblems, er
 	var problems VisitProblems
 	list := make([]seen, 0, len(visits))
 	accounts := map[string]int64{}
-	type who struct{ account int64; user string }
+	type who struct {
+		account int64
+		user    string
+	}
 	users := map[who]seen{}
 	for i, v := range visits {
 		refuse := func(field, reason string) { problems = append(problems, VisitProblem{i, field, reason}) }

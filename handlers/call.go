@@ -1,0 +1,117 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"steward/backoffice"
+	"steward/store"
+	"steward/views"
+	"steward/views/ui"
+)
+
+// call is one request on its way through a handler.
+type call struct {
+	echo.Context
+	s     *server
+	actor backoffice.Actor
+	path  string // the route's pattern
+}
+
+func (c *call) ctx() context.Context { return c.Request().Context() }
+func (c *call) store() *store.Store  { return c.s.Store }
+
+// may reports whether the actor holds the permission: pages show no control
+// that would be refused.
+func (c *call) may(p backoffice.StaffPermission) bool { return c.actor.May(p) }
+
+// page begins the frame around a page of the backoffice: part is the entry of
+// the navigation that it belongs to.
+func (c *call) page(title, part string) (views.Page, error) {
+	p := c.s.gate(c, title)
+	_, totals, err := c.store().Dashboard(c.ctx())
+	if err != nil {
+		return p, err
+	}
+	p.Actor = views.Actor{Name: c.actor.Name, Email: c.actor.Email, Role: c.actor.Role.Label()}
+	if p.Actor.Name == "" {
+		p.Actor.Name = c.actor.Email
+	}
+	counts := views.NavCounts{Accounts: ui.Number(totals.Accounts)}
+	if totals.Binned > 0 {
+		counts.Bin = ui.Number(totals.Binned)
+	}
+	p.Nav = views.Navigation(c.s.base, part, counts)
+	if !c.may(backoffice.Import) {
+		p.Nav.Main = p.Nav.Main[:1]
+	}
+	if t, ok := c.takeFlash(); ok {
+		p.Toasts = append(p.Toasts, t)
+	}
+	return p, nil
+}
+
+// serve turns a route into Echo's handler: session, permission, then the handler.
+func (s *server) serve(r route) echo.HandlerFunc {
+	return func(ec echo.Context) error {
+		c := &call{Context: ec, s: s, path: r.path}
+		if r.permission == public {
+			return r.handle(c)
+		}
+		actor, ok, err := s.identify(ec)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errSignIn
+		}
+		c.actor = actor
+		if !actor.May(r.permission) {
+			return backoffice.ErrForbidden
+		}
+		return r.handle(c)
+	}
+}
+
+// errSignIn sends a visitor to the sign-in page.
+var errSignIn = errors.New("sign in first")
+
+// identify finds who is signed in.
+func (s *server) identify(ec echo.Context) (backoffice.Actor, bool, error) {
+	if s.As != nil {
+		a, ok := s.As(ec.Request())
+		a.Address = ec.RealIP()
+		return a, ok, nil
+	}
+	return backoffice.Actor{}, false, nil
+}
+
+func (s *server) showRoot(c *call) error {
+	return c.Redirect(http.StatusSeeOther, s.link("/backoffice/accounts"))
+}
+
+func (s *server) showHealth(c *call) error { return c.String(http.StatusOK, "ok\n") }
+
+func (s *server) showReady(c *call) error {
+	if err := c.store().Ping(c.ctx()); err != nil {
+		return err
+	}
+	return c.String(http.StatusOK, "ready\n")
+}
+
+// saveTheme keeps the choice in a cookie, so that the next page comes in it
+// from its first byte.
+func (s *server) saveTheme(c *call) error {
+	theme := c.FormValue("theme")
+	if theme != "light" && theme != "dark" {
+		theme = "system"
+	}
+	c.SetCookie(&http.Cookie{Name: "theme", Value: theme, Path: s.base + "/", MaxAge: 365 * 24 * 3600, Secure: s.secure, SameSite: http.SameSiteLaxMode})
+	if c.isFragment() {
+		return c.NoContent(http.StatusNoContent)
+	}
+	return c.Redirect(http.StatusSeeOther, s.safeNext(c.FormValue("next"), "/backoffice/accounts"))
+}

@@ -1,0 +1,143 @@
+package handlers
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"steward/static"
+)
+
+// contentPolicy lets nothing run or load that is not served by us; nothing is
+// inline, so there is no nonce.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// Limits of a request (security.md T-84, T-87).
+const (
+	bodyLimit  = 1 << 20
+	queryLimit = 8 << 10
+)
+
+// outer is what every request passes before the routes: recovery, request ID,
+// log, headers, host, origin, size.
+func (s *server) outer(next http.Handler) http.Handler {
+	cross := http.NewCrossOriginProtection()
+	if err := cross.AddTrustedOrigin(s.PublicURL.Scheme + "://" + s.PublicURL.Host); err != nil {
+		panic(err) // New has checked the public URL
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		id := uuid.NewString()
+		rec := &recorder{ResponseWriter: w}
+		h := rec.Header()
+		h.Set("X-Request-ID", id)
+		h.Set("Content-Security-Policy", contentPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		path := strings.TrimPrefix(r.URL.Path, s.base)
+		if !strings.HasPrefix(path, static.Prefix) {
+			h.Set("Cache-Control", "no-store")
+		}
+		if s.secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+		}
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler {
+					panic(p)
+				}
+				s.Log.Error("panic", "id", id, "panic", p, "stack", string(debug.Stack()))
+				if !rec.wrote {
+					s.fail(errPanic, s.echo.NewContext(r, rec))
+				}
+			}
+			s.Log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("id", id), slog.String("method", r.Method),
+				slog.String("path", r.URL.Path), slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes),
+				slog.Duration("took", time.Since(begun)))
+		}()
+		if !s.ownHost(r.Host) && path != "/healthz" && path != "/readyz" {
+			http.Error(rec, "Steward answers at "+s.PublicURL.String()+". Open that address, or set --public-url to the one you want to use.", http.StatusMisdirectedRequest)
+			return
+		}
+		if len(r.URL.RawQuery) > queryLimit {
+			http.Error(rec, "The address is too long.", http.StatusRequestURITooLong)
+			return
+		}
+		if !strings.HasPrefix(path, "/api/") {
+			if err := cross.Check(r); err != nil {
+				http.Error(rec, "This request came from another site and was refused.", http.StatusForbidden)
+				return
+			}
+		}
+		if !s.largeBody(path) {
+			r.Body = http.MaxBytesReader(rec, r.Body, bodyLimit)
+		}
+		next.ServeHTTP(rec, r)
+	})
+}
+
+// largeBody reports whether a route limits its body by itself.
+func (s *server) largeBody(path string) bool { return path == "/backoffice/import" }
+
+// ownHost reports whether a request was meant for us. While the public URL is
+// this machine's own name, its other names are welcome too.
+func (s *server) ownHost(host string) bool {
+	if strings.EqualFold(host, s.PublicURL.Host) {
+		return true
+	}
+	return loopback(s.PublicURL.Hostname()) && loopback(hostname(host))
+}
+
+func hostname(hostport string) string {
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		return h
+	}
+	return strings.Trim(hostport, "[]")
+}
+
+func loopback(name string) bool {
+	ip := net.ParseIP(name)
+	return name == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+type panicError struct{}
+
+func (panicError) Error() string { return "a handler panicked; the log has its stack" }
+
+var errPanic = panicError{}
+
+// recorder notes status and size for the log.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+	wrote  bool
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if !r.wrote {
+		r.status, r.wrote = status, true
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if !r.wrote {
+		r.status, r.wrote = http.StatusOK, true
+	}
+	n, err := r.ResponseWriter.Write(b)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap serves http.ResponseController.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

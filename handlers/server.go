@@ -1,0 +1,85 @@
+// Package handlers owns the web: routes, who may use them, decoding of forms,
+// and the answer. A handler decodes, calls one verb of the store, and renders;
+// it knows no SQL and decides no rule.
+package handlers
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/gzhttp"
+	"github.com/labstack/echo/v4"
+
+	"steward/backoffice"
+	"steward/static"
+	"steward/store"
+)
+
+// Options are what one mounted environment needs to know.
+type Options struct {
+	Store       *store.Store
+	PublicURL   *url.URL // scheme, host and the path prefix that Steward lives under
+	Environment string   // name shown in the page's head
+	Production  bool     // false colours the head
+	Trusted     []netip.Prefix
+	Log         *slog.Logger
+	Dev         bool // adds /dev/views and the mailbox, on loopback only
+	// As stands in for the sign-in in tests of pages: it names the actor of a request.
+	As func(*http.Request) (backoffice.Actor, bool)
+}
+
+// server holds what handlers share.
+type server struct {
+	Options
+	echo   *echo.Echo
+	base   string // path prefix without a slash at its end
+	secure bool
+	flash  flashSealer
+}
+
+// New returns the handler of one environment.
+func New(o Options) (http.Handler, error) {
+	if o.PublicURL == nil || o.PublicURL.Host == "" {
+		return nil, fmt.Errorf("the public URL must have a scheme and a host")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &server{Options: o, echo: echo.New(), base: strings.TrimSuffix(o.PublicURL.Path, "/"), secure: o.PublicURL.Scheme == "https"}
+	s.flash = newFlashSealer()
+	e := s.echo
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.fail
+	// The default would believe any X-Forwarded-For.
+	e.IPExtractor = echo.ExtractIPDirect()
+	if len(o.Trusted) > 0 {
+		trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+		for _, p := range o.Trusted {
+			trust = append(trust, echo.TrustIPRange(&net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}))
+		}
+		e.IPExtractor = echo.ExtractIPFromXFFHeader(trust...)
+	}
+	for _, r := range s.routes() {
+		e.Add(r.method, s.base+r.path, s.serve(r))
+	}
+	e.Any(s.base+static.Prefix+"*", echo.WrapHandler(http.StripPrefix(s.base, static.Handler())))
+	e.RouteNotFound("/*", func(echo.Context) error { return backoffice.ErrNotFound })
+
+	gzip, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(1), gzhttp.MinSize(512))
+	if err != nil {
+		return nil, err
+	}
+	return s.outer(gzip(e)), nil
+}
+
+// Base is the path prefix under which the environment is mounted.
+func (s *server) link(path string) string { return s.base + path }
+
+// now is the time of the request.
+func (s *server) now() time.Time { return s.Store.Now() }
