@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
@@ -46,6 +45,8 @@ type Options struct {
 	MustExist bool
 	// NoMigrate leaves an older schema as it is; opening one is then an error.
 	NoMigrate bool
+	// Serve claims a SQLite file for this process as the one that serves it.
+	Serve bool
 }
 
 // Errors of Open. The command line says what to do about each.
@@ -66,7 +67,7 @@ func Open(ctx context.Context, name string, o Options) (*Store, error) {
 		s.now = time.Now
 	}
 	var err error
-	if strings.HasPrefix(name, "postgres://") || strings.HasPrefix(name, "postgresql://") {
+	if IsPostgres(name) {
 		err = s.openPostgres(ctx, name, o)
 	} else {
 		err = s.openSQLite(ctx, name, o)
@@ -103,6 +104,12 @@ func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 		f.Close()
 	} else if err := sqliteHeader(path); err != nil {
 		return err
+	}
+	if o.Serve {
+		var err error
+		if s.lock, err = lockServe(path); err != nil {
+			return err
+		}
 	}
 	// Pragmas stand in the DSN: one that is run once holds for one connection.
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_busy_timeout=10000&_foreign_keys=on&_journal_mode=WAL&_synchronous=FULL"

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mattn/go-isatty"
+
+	"steward/store"
+)
+
+type serveCommand struct {
+	Addr           string   `help:"Address to listen on." default:":8080" env:"STEWARD_ADDR" placeholder:"HOST:PORT"`
+	PublicURL      string   `help:"Address that people use, for links; http://localhost:PORT when left out. A path in it is the prefix that Steward lives under." name:"public-url" env:"STEWARD_PUBLIC_URL" placeholder:"URL"`
+	TrustedProxies []string `help:"Networks of reverse proxies whose X-Forwarded-For is believed, separated by commas." env:"STEWARD_TRUSTED_PROXIES" placeholder:"CIDR"`
+	MetricsAddr    string   `help:"Address of a listener of its own for Prometheus; none when left out." env:"STEWARD_METRICS_ADDR" placeholder:"HOST:PORT"`
+	SMTPURL        string   `help:"Mail server: smtp://, smtps:// with user:password@host:port. Mail waits when left out." name:"smtp-url" env:"STEWARD_SMTP_URL" placeholder:"URL"`
+	Environment    string   `help:"Name of the environment, shown in the page's head." default:"Production" env:"STEWARD_ENVIRONMENT" placeholder:"NAME"`
+	Dev            bool     `help:"For development: the view gallery at /dev/views. On loopback only." env:"STEWARD_DEV"`
+}
+
+// Limits of a connection. Uploads and exports that take longer move their own
+// deadlines while they progress.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 60 * time.Second
+	writeTimeout      = 60 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
+	// drainTime is how long connections are still accepted after readiness turned
+	// false, so that what is on its way arrives.
+	drainTime = 500 * time.Millisecond
+	// endTime is how long requests under way may take to end.
+	endTime = 30 * time.Second
+)
+
+// configuration is serveCommand after every value was understood.
+type configuration struct {
+	publicURL *url.URL
+	proxies   []netip.Prefix
+	smtp      *url.URL
+}
+
+func (c *serveCommand) configuration() (cfg configuration, err error) {
+	host, port, err := net.SplitHostPort(c.Addr)
+	if err != nil {
+		return cfg, usage("--addr %q is not HOST:PORT or :PORT", c.Addr)
+	}
+	if c.Dev && c.PublicURL == "" && host == "" {
+		c.Addr = "127.0.0.1:" + port
+	} else if ip := net.ParseIP(host); c.Dev && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return cfg, usage("--dev is for this machine alone: listen on --addr 127.0.0.1:%s", port)
+	}
+	if c.PublicURL == "" {
+		cfg.publicURL = &url.URL{Scheme: "http", Host: "localhost:" + port}
+	} else {
+		u, err := url.Parse(c.PublicURL)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return cfg, usage("--public-url %q is not an address such as https://steward.example.com", c.PublicURL)
+		}
+		u.Path = strings.TrimSuffix(u.Path, "/")
+		cfg.publicURL = u
+	}
+	for _, p := range c.TrustedProxies {
+		p = strings.TrimSpace(p)
+		prefix, err := netip.ParsePrefix(p)
+		if err != nil {
+			addr, err := netip.ParseAddr(p)
+			if err != nil {
+				return cfg, usage("--trusted-proxies: %q is neither a network such as 10.0.0.0/8 nor an address", p)
+			}
+			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		cfg.proxies = append(cfg.proxies, prefix.Masked())
+	}
+	if c.SMTPURL != "" {
+		u, err := url.Parse(c.SMTPURL)
+		if err != nil || (u.Scheme != "smtp" && u.Scheme != "smtps") || u.Hostname() == "" {
+			return cfg, usage("--smtp-url is not an address such as smtps://user:password@mail.example.com:465") // never repeats the password
+		}
+		cfg.smtp = u
+	}
+	return cfg, nil
+}
+
+func (c *serveCommand) Run(ctx context.Context, a *app) error {
+	cfg, err := c.configuration()
+	if err != nil {
+		return err
+	}
+	limitMemory()
+	log := newLog(a)
+	slog.SetDefault(log)
+
+	// The port first: who cannot listen leaves the database alone.
+	listener, err := net.Listen("tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", c.Addr, err)
+	}
+	defer listener.Close()
+	s, err := store.Open(ctx, a.database, store.Options{Now: a.now, Serve: true})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+
+	d := &drain{}
+	handler, err := c.handler(s, cfg, d, log)
+	if err != nil {
+		return err
+	}
+	m := newMetrics(s)
+	server := &http.Server{
+		Handler:           d.wrap(m.wrap(handler)),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 2)
+	if c.MetricsAddr != "" {
+		stop, err := m.listen(c.MetricsAddr, failed)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	var background sync.WaitGroup
+	background.Go(func() { housekeep(work, s, log) })
+	defer background.Wait()
+	defer stopWork()
+
+	go func() { failed <- server.Serve(listener) }()
+	fmt.Fprintf(a.stdout, "Steward is at %s\n", cfg.publicURL)
+	if err := c.greet(ctx, a, s, cfg); err != nil {
+		return err
+	}
+	log.Info("serving", "addr", listener.Addr().String(), "database", s.Engine(), "version", version())
+
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("ending")
+	d.begin()
+	time.Sleep(drainTime)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	if err := server.Shutdown(end); err != nil {
+		return fmt.Errorf("requests were still under way after %v: %w", endTime, err)
+	}
+	log.Info("ended")
+	return nil
+}
+
+// greet prints the one-use set-up link while there is no owner, and the sign-in
+// address once there is.
+func (c *serveCommand) greet(ctx context.Context, a *app, s *store.Store, cfg configuration) error {
+	_, err := fmt.Fprintf(a.stdout, "Sign in at %s/backoffice/sign-in\n", cfg.publicURL)
+	return err
+}
+
+// handler is everything that answers on the public address.
+func (c *serveCommand) handler(s *store.Store, cfg configuration, d *drain, log *slog.Logger) (http.Handler, error) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if d.draining() || s.Ping(r.Context()) != nil {
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	return mux, nil
+}
+
+// drain tells clients to open no further requests on their connections while
+// the server ends.
+type drain struct{ on atomic.Bool }
+
+func (d *drain) begin()         { d.on.Store(true) }
+func (d *drain) draining() bool { return d.on.Load() }
+
+func (d *drain) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.draining() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func newLog(a *app) *slog.Logger {
+	if f, ok := a.stderr.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		return slog.New(slog.NewTextHandler(a.stderr, nil))
+	}
+	return slog.New(slog.NewJSONHandler(a.stderr, nil))
+}
+
+// housekeep does hourly what time alone makes due.
+func housekeep(ctx context.Context, s *store.Store, log *slog.Logger) {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		if err := purge(ctx, s, log); err != nil && !errors.Is(err, context.Canceled) {
+			log.Error("housekeeping failed; it is tried again in an hour", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// purge empties the bin of what is older than 30 days, a few accounts at a time:
+// others write in between.
+func purge(ctx context.Context, s *store.Store, log *slog.Logger) error {
+	const atOnce = 20
+	total := 0
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := s.Purge(ctx, atOnce)
+		total += n
+		if err != nil {
+			return err
+		}
+		if n < atOnce {
+			break
+		}
+	}
+	if total > 0 {
+		log.Info("purged the bin", "accounts", total)
+	}
+	return nil
+}
