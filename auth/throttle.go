@@ -21,36 +21,12 @@ const (
 	failureAnswerAfter = 500 * time.Millisecond
 )
 
-// Attempt is one try to sign in.
-type Attempt struct {
-	Subject string // of Subject
-	Network string // of Network
-	Device  bool   // came from a device that the subject is known by
-	At      time.Time
-}
-
-// AttemptCounts is what earlier attempts add up to. Attempts from known
-// devices and others never count together.
-type AttemptCounts struct {
-	// Subject counts the attempts with the same Subject and Device that were
-	// later than the lock's beginning; SubjectLast is the latest of them.
-	Subject     int
-	SubjectLast time.Time
-	// Pair counts those that have the same Network as well and were later
-	// than the delays' beginning.
-	Pair     int
-	PairLast time.Time
-	// Network counts all from the same Network that did not come from a
-	// known device of their subject, later than the delays' beginning.
-	Network     int
-	NetworkLast time.Time
-}
-
-// AttemptWindow says from when on attempts count.
-type AttemptWindow struct {
-	Lock   time.Time // for AttemptCounts.Subject
-	Delays time.Time // for Pair and Network
-}
+// The words of attempts stand in backoffice, where the store knows them too.
+type (
+	Attempt       = backoffice.SignInAttempt
+	AttemptCounts = backoffice.AttemptCounts
+	AttemptWindow = backoffice.AttemptWindow
+)
 
 // AttemptTable is where failed attempts are kept.
 type AttemptTable interface {

@@ -50,6 +50,14 @@ func (a Actor) HasScope(scope string) bool {
 	return false
 }
 
+// Label is how pages call the actor: the name, or the e-mail where there is none.
+func (a Actor) Label() string {
+	if a.Name != "" {
+		return a.Name
+	}
+	return a.Email
+}
+
 // CommandLine is the actor of the binary's verbs.
 func CommandLine() Actor { return Actor{Kind: ActorCommand, ID: "command-line", Name: "Command line"} }
 

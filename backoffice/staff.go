@@ -92,3 +92,28 @@ type StaffSession struct {
 	Address   string
 	UserAgent string
 }
+
+// Actor is the member of staff as the one who acts, in the session and from the
+// network address given.
+func (s Staff) Actor(session, address string) Actor {
+	return Actor{Kind: ActorStaff, Key: s.Key, ID: s.ID, Name: s.Name, Email: s.Email, Role: s.Role, Session: session, Address: address}
+}
+
+// Label is how pages call a member of staff: the name, or the e-mail where
+// there is none.
+func (s Staff) Label() string {
+	if s.Name != "" {
+		return s.Name
+	}
+	return s.Email
+}
+
+// NewStaff is what "Add staff" and the set-up page fill in.
+type NewStaff struct {
+	Email string
+	Name  string
+	Role  StaffRole
+}
+
+// LastOwner refuses what would leave nobody to look after the installation.
+const LastOwner Refusal = "This is the last owner. Make somebody else an owner first."

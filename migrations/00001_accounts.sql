@@ -173,9 +173,10 @@ CREATE TABLE staff (
   created_at    BIGINT NOT NULL,
   removed_at    BIGINT,
   version       BIGINT NOT NULL DEFAULT 1,
-  CONSTRAINT staff_id_key UNIQUE (id),
-  CONSTRAINT staff_email_key UNIQUE (email)
+  CONSTRAINT staff_id_key UNIQUE (id)
 );
+-- Who was removed and comes back begins anew, with a row of their own.
+CREATE UNIQUE INDEX staff_email_key ON staff (email) WHERE removed_at IS NULL;
 CREATE TABLE staff_sessions (
   token_hash {{.Bytes}} NOT NULL PRIMARY KEY,
   id         TEXT {{.Raw}} NOT NULL,
@@ -192,6 +193,7 @@ CREATE TABLE staff_devices (
   staff_key  BIGINT NOT NULL REFERENCES staff (key),
   created_at BIGINT NOT NULL
 );
+CREATE INDEX staff_devices_staff ON staff_devices (staff_key);
 CREATE TABLE setup_links (
   token_hash {{.Bytes}} NOT NULL PRIMARY KEY,
   created_at BIGINT NOT NULL,

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -103,6 +104,9 @@ func Open(t testing.TB, name string, clock *Clock) *store.Store {
 	if err != nil {
 		t.Fatalf("open %s: %v", strings.SplitN(name, "@", 2)[0], err)
 	}
-	t.Cleanup(func() { s.Close() })
+	names.Store(s, name)
+	t.Cleanup(func() { names.Delete(s); s.Close() })
 	return s
 }
+
+var names sync.Map // *store.Store -> name of its database
