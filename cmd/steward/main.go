@@ -24,6 +24,8 @@ type command struct {
 	Version  kong.VersionFlag `help:"Print the version and end."`
 
 	Serve   serveCommand   `cmd:"" help:"Serve the backoffice."`
+	Staff   staffCommand   `cmd:"" help:"Staff, who sign in to the backoffice."`
+	Token   tokenCommand   `cmd:"" help:"API tokens, for machines."`
 	Migrate migrateCommand `cmd:"" help:"Make the database, or bring its schema up to date."`
 	KPIs    kpisCommand    `cmd:"" name:"kpis" help:"Print the four figures as of an instant."`
 	Check   checkCommand   `cmd:"" help:"Verify the database: integrity, audit trail, every counter."`

@@ -171,7 +171,15 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 // greet prints the one-use set-up link while there is no owner, and the sign-in
 // address once there is.
 func (c *serveCommand) greet(ctx context.Context, a *app, s *store.Store, cfg configuration) error {
-	_, err := fmt.Fprintf(a.stdout, "Sign in at %s/backoffice/sign-in\n", cfg.publicURL)
+	link, err := setupLink(ctx, s, cfg.publicURL.String())
+	if err != nil {
+		return err
+	}
+	if link != "" {
+		_, err = fmt.Fprintf(a.stdout, "Set it up within 24 hours at %s\n", link)
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "Sign in at %s/backoffice/sign-in\n", cfg.publicURL)
 	return err
 }
 
