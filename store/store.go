@@ -29,6 +29,7 @@ type Store struct {
 	now     func() time.Time
 
 	reads   sync.Map // statement -> *sql.Stmt on the read pool
+	bulks   sync.Map // bulkText -> statement of many rows
 	writer  *writer  // SQLite's single writing connection
 	version versionWatch
 	kpis    kpiCache

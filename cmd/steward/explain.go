@@ -21,6 +21,10 @@ func explain(err error) string {
 		next = "" // says it itself
 	case errors.Is(err, store.ErrForeign):
 		next = "Name Steward's own file with --database, or put a backup in its place with steward restore FILE."
+	case errors.Is(err, store.ErrNotEmpty):
+		next = "Demo data goes into an empty database only: name a new file with --database."
+	case errors.Is(err, store.ErrFuture):
+		next = "Give --at an instant that has passed."
 	case errors.Is(err, store.ErrInUse):
 		next = "End the other steward first (SIGTERM), or serve another file with --database."
 	case errors.Is(err, backoffice.ErrUnavailable):
