@@ -48,6 +48,7 @@ CREATE INDEX accounts_created ON accounts (created_at, key) WHERE deleted_at IS 
 CREATE INDEX accounts_name ON accounts (name_sort, key) WHERE deleted_at IS NULL;
 CREATE INDEX accounts_primary ON accounts (primary_email, key) WHERE deleted_at IS NULL;
 CREATE INDEX accounts_parent ON accounts (parent_key, key) WHERE parent_key IS NOT NULL;
+CREATE INDEX accounts_children ON accounts (parent_key, name_sort, key) WHERE parent_key IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX accounts_reseller ON accounts (key) WHERE is_reseller AND deleted_at IS NULL;
 CREATE INDEX accounts_primary_user ON accounts (primary_user_key) WHERE primary_user_key IS NOT NULL;
 CREATE INDEX accounts_bin ON accounts (deleted_at, key) WHERE deleted_at IS NOT NULL;
