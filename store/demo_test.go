@@ -49,8 +49,8 @@ func TestFillDemo(t *testing.T) {
 		if err != nil || sum != a.Visits || sum == 0 {
 			t.Errorf("visits by day add up to %d, the account says %d, %v", sum, a.Visits, err)
 		}
-		page, err := s.Members(ctx, a, backoffice.MemberFilter{})
-		members := page.Rows
+		shown, err := s.Members(ctx, a, backoffice.MemberFilter{})
+		members := shown.Rows
 		if err != nil || len(members) == 0 || len(members[0].Roles) == 0 {
 			t.Fatalf("members: %+v, %v", members, err)
 		}
