@@ -93,7 +93,13 @@ func (d *dialect) unavailable(err error) bool {
 	return errors.As(err, &connect)
 }
 
-// by keeps SQLite's planner from choosing an index for the column: a unary plus
+// busy reports whether err means that somebody else has the SQLite file open.
+func (d *dialect) busy(err error) bool {
+	var lite sqlite3.Error
+	return errors.As(err, &lite) && (lite.Code == sqlite3.ErrBusy || lite.Code == sqlite3.ErrLocked)
+}
+
+// plain keeps SQLite's planner from choosing an index for the column: a unary plus
 // hides it. PostgreSQL chooses by its statistics and needs no such word.
 func (d *dialect) plain(column string) string {
 	if d.engine.SQLite {

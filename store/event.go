@@ -124,10 +124,19 @@ type EventFilter struct {
 // VerifyEvents walks the chain and returns the key of the first entry that does
 // not follow from the one before it, 0 when all do, and how many there are.
 func (s *Store) VerifyEvents(ctx context.Context) (broken, count int64, err error) {
+	n, err := s.snapshot(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer n.close()
+	return verifyEvents(ctx, n)
+}
+
+func verifyEvents(ctx context.Context, r reader) (broken, count int64, err error) {
 	var head []byte
 	var last int64
 	for {
-		rows, err := s.query().rows(ctx, `SELECT key, id, at, actor_kind, actor_id, action, object_kind, object_id, COALESCE(account_key, 0), undo,
+		rows, err := r.rows(ctx, `SELECT key, id, at, actor_kind, actor_id, action, object_kind, object_id, COALESCE(account_key, 0), undo,
 			COALESCE(before_data, ''), COALESCE(after_data, ''), before_data IS NULL AND after_data IS NULL, payload_digest, digest
 			FROM events WHERE key > $1 ORDER BY key LIMIT 1000`, last)
 		type link struct {
@@ -159,7 +168,7 @@ func (s *Store) VerifyEvents(ctx context.Context) (broken, count int64, err erro
 	}
 	var key int64
 	var digest []byte
-	if err := s.query().row(ctx, `SELECT key, digest FROM event_head`).Scan(&key, &digest); err != nil {
+	if err := r.row(ctx, `SELECT key, digest FROM event_head`).Scan(&key, &digest); err != nil {
 		return 0, count, err
 	}
 	if key != last || string(digest) != string(head) {

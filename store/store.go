@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -86,12 +85,10 @@ func Open(ctx context.Context, name string, o Options) (*Store, error) {
 
 func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 	s.dialect, s.file, s.index = sqliteDialect, path, accountIndex{sqliteDialect}
-	fresh := false
 	if st, err := os.Stat(path); err != nil || st.Size() == 0 {
 		if o.MustExist {
 			return fmt.Errorf("%w at %s", ErrMissing, path)
 		}
-		fresh = true
 		if dir := filepath.Dir(path); dir != "." {
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				return err
@@ -105,6 +102,8 @@ func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 		f.Close()
 	} else if err := sqliteHeader(path); err != nil {
 		return err
+	} else if err := sqliteOurs(ctx, path); err != nil {
+		return err
 	}
 	if o.Serve {
 		var err error
@@ -113,7 +112,7 @@ func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 		}
 	}
 	// Pragmas stand in the DSN: one that is run once holds for one connection.
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_busy_timeout=10000&_foreign_keys=on&_journal_mode=WAL&_synchronous=FULL"
+	dsn := fileDSN(path) + "?_busy_timeout=10000&_foreign_keys=on&_journal_mode=WAL&_synchronous=FULL"
 	var err error
 	if s.write, err = sql.Open("sqlite3", dsn+"&_txlock=immediate"); err != nil {
 		return err
@@ -126,7 +125,7 @@ func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 	if _, err := s.write.ExecContext(ctx, "PRAGMA journal_size_limit = 67108864"); err != nil {
 		return err
 	}
-	if err := s.migrate(ctx, o, fresh); err != nil {
+	if err := s.migrate(ctx, o); err != nil {
 		return err
 	}
 	if s.read, err = sql.Open("sqlite3", dsn+"&_query_only=1"); err != nil {
@@ -173,6 +172,26 @@ func sqliteHeader(path string) error {
 	return nil
 }
 
+// sqliteOurs refuses a SQLite file that something else than Steward made, and
+// leaves it as it is. One whose first migration was cut off is Steward's.
+func sqliteOurs(ctx context.Context, path string) error {
+	db, err := sql.Open("sqlite3", fileDSN(path)+"?_busy_timeout=10000")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var ours, others int
+	err = db.QueryRowContext(ctx, `SELECT COALESCE(SUM(name IN ('goose_db_version', 'event_head')), 0), COALESCE(SUM(name NOT IN ('goose_db_version', 'sqlite_sequence')), 0)
+		FROM sqlite_master WHERE type = 'table'`).Scan(&ours, &others)
+	if err != nil && !sqliteDialect.unavailable(err) {
+		return fmt.Errorf("%w: %s (%v)", ErrForeign, path, err)
+	}
+	if err == nil && ours < 2 && others > 0 {
+		return fmt.Errorf("%w: %s", ErrForeign, path)
+	}
+	return err
+}
+
 func (s *Store) openPostgres(ctx context.Context, dsn string, o Options) error {
 	s.dialect, s.index = postgresDialect, accountIndex{postgresDialect}
 	db, err := sql.Open("pgx", dsn)
@@ -185,12 +204,12 @@ func (s *Store) openPostgres(ctx context.Context, dsn string, o Options) error {
 	if err := db.PingContext(ctx); err != nil {
 		return fmt.Errorf("PostgreSQL does not answer: %w", err)
 	}
-	return s.migrate(ctx, o, true)
+	return s.migrate(ctx, o)
 }
 
 // migrate brings the schema up to date. A schema newer than this binary, and a
 // database that is somebody else's, are refused.
-func (s *Store) migrate(ctx context.Context, o Options, fresh bool) error {
+func (s *Store) migrate(ctx context.Context, o Options) error {
 	gd := database.DialectSQLite3
 	if s.dialect.engine.PostgreSQL {
 		gd = database.DialectPostgres
@@ -198,16 +217,6 @@ func (s *Store) migrate(ctx context.Context, o Options, fresh bool) error {
 	p, err := goose.NewProvider(gd, s.write, migrations.FS(s.dialect.engine))
 	if err != nil {
 		return err
-	}
-	if s.dialect.engine.SQLite && !fresh {
-		var ours int
-		err := s.write.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master WHERE name = 'goose_db_version'`).Scan(&ours)
-		if err != nil {
-			return fmt.Errorf("%w: %v", ErrForeign, err)
-		}
-		if ours == 0 {
-			return fmt.Errorf("%w: %s", ErrForeign, s.file)
-		}
 	}
 	have, err := p.GetDBVersion(ctx)
 	if err != nil {
@@ -236,7 +245,16 @@ func (s *Store) migrate(ctx context.Context, o Options, fresh bool) error {
 		}
 		defer conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, int64(writeLock)+1)
 	}
-	if _, err := p.Up(ctx); err != nil {
+	_, err = p.Up(ctx)
+	// Two processes that begin with an absent SQLite file migrate it side by side:
+	// the second finds made what it was about to make.
+	for try := 0; err != nil && s.dialect.engine.SQLite && try < 20; try++ {
+		time.Sleep(100 * time.Millisecond)
+		if have, readErr := p.GetDBVersion(ctx); readErr == nil && have == want {
+			return nil
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
