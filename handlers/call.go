@@ -86,7 +86,11 @@ func (s *server) identify(ec echo.Context) (backoffice.Actor, bool, error) {
 		a.Address = ec.RealIP()
 		return a, ok, nil
 	}
-	return backoffice.Actor{}, false, nil
+	signedIn, ok, err := s.sessions.Current(ec.Request())
+	if err != nil || !ok {
+		return backoffice.Actor{}, false, err
+	}
+	return signedIn.Staff.Actor(signedIn.ID, ec.RealIP()), true, nil
 }
 
 func (s *server) showRoot(c *call) error {
@@ -109,7 +113,7 @@ func (s *server) saveTheme(c *call) error {
 	if theme != "light" && theme != "dark" {
 		theme = "system"
 	}
-	c.SetCookie(&http.Cookie{Name: "theme", Value: theme, Path: s.base + "/", MaxAge: 365 * 24 * 3600, Secure: s.secure, SameSite: http.SameSiteLaxMode})
+	c.SetCookie(s.cookie(s.cookieName("theme"), theme, 365*24*3600))
 	if c.isFragment() {
 		return c.NoContent(http.StatusNoContent)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"steward/auth"
 	"steward/backoffice"
 	"steward/views"
 	"steward/views/ui"
@@ -32,6 +33,8 @@ func faultOf(err error) fault {
 		return fault{http.StatusConflict, "Changed meanwhile", "Somebody else changed this while you were working on it. Go back, reload, and apply your change again."}
 	case errors.Is(err, backoffice.ErrUnavailable):
 		return fault{http.StatusServiceUnavailable, "Not saved: storage is unavailable", "Nothing was changed. The disk may be full, or the database does not answer. Try again in a moment."}
+	case errors.Is(err, auth.ErrBusy):
+		return fault{http.StatusServiceUnavailable, "Too many people are signing in", "Nothing is wrong with what you typed. Go back and try again in a moment."}
 	case errors.As(err, &p):
 		return fault{http.StatusUnprocessableEntity, "That was refused", p.Error()}
 	case errors.Is(err, context.Canceled):

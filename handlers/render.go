@@ -110,7 +110,7 @@ func (c *call) goTo(path string) error {
 // gate begins a page outside of the frame.
 func (s *server) gate(c *call, title string) views.Page {
 	theme := "system"
-	if k, err := c.Cookie("theme"); err == nil {
+	if k, err := c.Cookie(s.cookieName("theme")); err == nil {
 		theme = k.Value
 	}
 	return views.Page{Title: title, Env: s.Environment, EnvOther: !s.Production, Base: s.base, Assets: s.base + static.Root(),
@@ -146,7 +146,7 @@ func (f flashSealer) sum(b []byte) []byte {
 	return h.Sum(nil)
 }
 
-const flashCookie = "flash"
+func (s *server) flashCookie() string { return s.cookieName("flash") }
 
 func (c *call) putFlash(t ui.ToastProps) {
 	b, err := json.Marshal(t)
@@ -154,7 +154,7 @@ func (c *call) putFlash(t ui.ToastProps) {
 		return
 	}
 	v := base64.RawURLEncoding.EncodeToString(append(c.s.flash.sum(b), b...))
-	c.SetCookie(&http.Cookie{Name: flashCookie, Value: v, Path: c.s.base + "/", MaxAge: 60, HttpOnly: true, Secure: c.s.secure, SameSite: http.SameSiteLaxMode})
+	c.SetCookie(c.s.cookie(c.s.flashCookie(), v, 60))
 }
 
 // takeFlash returns the toast of the redirect that led here, once. A toast that
@@ -163,11 +163,11 @@ func (c *call) takeFlash() (ui.ToastProps, bool) {
 	if t, ok := c.Get("toast").(ui.ToastProps); ok {
 		return t, t.Text != ""
 	}
-	k, err := c.Cookie(flashCookie)
+	k, err := c.Cookie(c.s.flashCookie())
 	if err != nil || c.isFragment() {
 		return ui.ToastProps{}, false
 	}
-	c.SetCookie(&http.Cookie{Name: flashCookie, Path: c.s.base + "/", MaxAge: -1, HttpOnly: true, Secure: c.s.secure, SameSite: http.SameSiteLaxMode})
+	c.SetCookie(c.s.cookie(c.s.flashCookie(), "", -1))
 	b, err := base64.RawURLEncoding.DecodeString(k.Value)
 	if err != nil || len(b) < sha256.Size || !hmac.Equal(b[:sha256.Size], c.s.flash.sum(b[sha256.Size:])) {
 		return ui.ToastProps{}, false

@@ -29,6 +29,27 @@ func (s *server) routes() []route {
 		{get, "/healthz", public, s.showHealth},
 		{get, "/readyz", public, s.showReady},
 		{post, "/backoffice/theme", backoffice.ReadAccounts, s.saveTheme},
+
+		{get, "/backoffice/sign-in", public, s.showSignIn},
+		{post, "/backoffice/sign-in", public, s.signIn},
+		{post, "/backoffice/sign-out", public, s.signOut},
+		{get, "/backoffice/setup", public, s.showSetup},
+		{post, "/backoffice/setup", public, s.setUp},
+		{get, "/backoffice/sessions", backoffice.WriteSelf, s.showSessions},
+		{post, "/backoffice/sessions/end", backoffice.WriteSelf, s.endSessions},
+		{post, "/backoffice/sessions/:id/end", backoffice.WriteSelf, s.endSession},
+		{get, "/backoffice/password", backoffice.WriteSelf, s.showPassword},
+		{post, "/backoffice/password", backoffice.WriteSelf, s.changePassword},
+
+		{get, "/backoffice/settings/staff", backoffice.WriteStaff, s.showStaffList},
+		{post, "/backoffice/settings/staff", backoffice.WriteStaff, s.addStaff},
+		{get, "/backoffice/settings/staff/new", backoffice.WriteStaff, s.showNewStaff},
+		{get, "/backoffice/settings/staff/:id", backoffice.WriteStaff, s.showStaff},
+		{post, "/backoffice/settings/staff/:id/role", backoffice.WriteStaff, s.changeStaffRole},
+		{post, "/backoffice/settings/staff/:id/removal", backoffice.WriteStaff, s.removeStaff},
+		{get, "/backoffice/settings/tokens", backoffice.WriteTokens, s.showTokens},
+		{post, "/backoffice/settings/tokens", backoffice.WriteTokens, s.makeToken},
+		{post, "/backoffice/settings/tokens/:id/revocation", backoffice.WriteTokens, s.revokeToken},
 	}
 	list = append(list, s.devRoutes()...)
 	return list

@@ -4,18 +4,21 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/labstack/echo/v4"
 
+	"steward/auth"
 	"steward/backoffice"
 	"steward/static"
 	"steward/store"
@@ -32,6 +35,8 @@ type Options struct {
 	Dev         bool // adds /dev/views and the mailbox, on loopback only
 	// As stands in for the sign-in in tests of pages: it names the actor of a request.
 	As func(*http.Request) (backoffice.Actor, bool)
+	// Wait stands in for auth.Wait in tests of refusals: they count work, not time.
+	Wait func(context.Context, time.Duration) error
 }
 
 // server holds what handlers share.
@@ -41,6 +46,10 @@ type server struct {
 	base   string // path prefix without a slash at its end
 	secure bool
 	flash  flashSealer
+
+	hasher   *auth.Hasher
+	sessions *auth.SessionStore
+	throttle auth.Throttle
 }
 
 // New returns the handler of one environment.
@@ -53,6 +62,12 @@ func New(o Options) (http.Handler, error) {
 	}
 	s := &server{Options: o, echo: echo.New(), base: strings.TrimSuffix(o.PublicURL.Path, "/"), secure: o.PublicURL.Scheme == "https"}
 	s.flash = newFlashSealer()
+	if s.Wait == nil {
+		s.Wait = auth.Wait
+	}
+	s.hasher = auth.NewHasher(runtime.GOMAXPROCS(0))
+	s.sessions = auth.NewSessionStore(o.Store, o.PublicURL, o.Store.Now)
+	s.throttle = auth.NewThrottle(o.Store)
 	e := s.echo
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.fail
@@ -83,3 +98,18 @@ func (s *server) link(path string) string { return s.base + path }
 
 // now is the time of the request.
 func (s *server) now() time.Time { return s.Store.Now() }
+
+// cookieName is a cookie's name: on https with the prefix that binds it to this
+// host alone.
+func (s *server) cookieName(name string) string {
+	if s.secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
+// cookie makes a cookie as all of ours are. maxAge is in seconds, below 0 to
+// take it away.
+func (s *server) cookie(name, value string, maxAge int) *http.Cookie {
+	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode}
+}

@@ -39,6 +39,11 @@ func (s *Store) StaffList(ctx context.Context) ([]backoffice.Staff, error) {
 	return collect(rows, err, func(r rowScanner) (backoffice.Staff, error) { return scanStaff(r) })
 }
 
+// Staff returns the member of staff with the ID. Errors: ErrNotFound.
+func (s *Store) Staff(ctx context.Context, id string) (backoffice.Staff, error) {
+	return scanStaff(s.query().row(ctx, selectStaffByID, id))
+}
+
 // StaffCredentials returns the member of staff with the canonical address and
 // the hash of their password. Errors: ErrNotFound.
 func (s *Store) StaffCredentials(ctx context.Context, email string) (staff backoffice.Staff, passwordHash string, err error) {
