@@ -21,11 +21,18 @@ type PolicyUser struct {
 	Enrolled MFAMethods
 	// SSO is true when the user comes by the account's single sign-on.
 	SSO bool
+	// Reached are the user's accounts that the change reaches, where that is
+	// not, or not only, the account that is changed itself: a sub-account may
+	// have rules of its own. Empty means the change as it stands.
+	Reached []PolicyShift
 	// Elsewhere are the policies in force in the user's other accounts.
 	Elsewhere []Policy
 	// Sessions are those running in this account.
 	Sessions []PolicySession
 }
+
+// PolicyShift is what holds in one account before and after a change.
+type PolicyShift struct{ Before, After Policy }
 
 // PolicySession is a running session.
 type PolicySession struct {
@@ -62,9 +69,7 @@ type PreviewLine struct {
 func Touched(change PolicyChange) Preview {
 	preview := Preview{SubAccounts: change.SubAccounts, after: change.After}
 	for _, user := range change.Users {
-		all := append([]Policy{}, user.Elsewhere...)
-		before := HeldTo(change.Before, all...)
-		after := HeldTo(change.After, all...)
+		before, after := user.shift(change)
 		if !user.mustEnrol(before) && user.mustEnrol(after) {
 			preview.MustEnrol++
 		}
@@ -79,6 +84,18 @@ func Touched(change PolicyChange) Preview {
 	}
 	preview.SessionsEnd = preview.ended.idle + preview.ended.age + preview.ended.limit
 	return preview
+}
+
+// shift is what the user is held to before and after a change.
+func (u PolicyUser) shift(change PolicyChange) (before, after Policy) {
+	if len(u.Reached) == 0 {
+		return HeldTo(change.Before, u.Elsewhere...), HeldTo(change.After, u.Elsewhere...)
+	}
+	b, a := append([]Policy{}, u.Elsewhere...), append([]Policy{}, u.Elsewhere...)
+	for _, r := range u.Reached {
+		b, a = append(b, r.Before), append(a, r.After)
+	}
+	return Strictest(b...), Strictest(a...)
 }
 
 func (u PolicyUser) mustEnrol(p Policy) bool {

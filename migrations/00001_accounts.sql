@@ -48,7 +48,6 @@ CREATE INDEX accounts_created ON accounts (created_at, key) WHERE deleted_at IS 
 CREATE INDEX accounts_name ON accounts (name_sort, key) WHERE deleted_at IS NULL;
 CREATE INDEX accounts_primary ON accounts (primary_email, key) WHERE deleted_at IS NULL;
 CREATE INDEX accounts_parent ON accounts (parent_key, key) WHERE parent_key IS NOT NULL;
-CREATE INDEX accounts_children ON accounts (parent_key, name_sort, key) WHERE parent_key IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX accounts_reseller ON accounts (key) WHERE is_reseller AND deleted_at IS NULL;
 CREATE INDEX accounts_primary_user ON accounts (primary_user_key) WHERE primary_user_key IS NOT NULL;
 CREATE INDEX accounts_bin ON accounts (deleted_at, key) WHERE deleted_at IS NOT NULL;
@@ -146,22 +145,21 @@ CREATE TABLE kpi_days (
   active_step BIGINT NOT NULL DEFAULT 0
 );
 
+-- What a place has laid down itself, one column for each setting; NULL inherits.
 CREATE TABLE policies (
-  account_key       BIGINT NOT NULL PRIMARY KEY, -- 0: the environment
-  password_level    TEXT,
-  password_length   INTEGER,
-  password_classes  INTEGER,
-  mfa_enabled       BOOLEAN,
-  mfa_force         TEXT,
-  mfa_methods       INTEGER,
-  remember_days     INTEGER,
-  idle_seconds      BIGINT,
-  absolute_seconds  BIGINT,
-  max_sessions      INTEGER,
-  lockout_attempts  INTEGER,
-  lockout_seconds   BIGINT,
-  password_history  INTEGER,
-  version           BIGINT NOT NULL DEFAULT 1
+  account_key      BIGINT NOT NULL PRIMARY KEY, -- 0: the environment
+  complexity       INTEGER, -- minimum length × 16 + the classes' bits
+  mfa_enabled      BOOLEAN,
+  mfa_force        INTEGER, -- 1 don't force, 2 except SSO, 3 force
+  mfa_methods      INTEGER, -- bits: 1 authenticator app, 2 passkey
+  remember_days    INTEGER,
+  idle_minutes     INTEGER,
+  absolute_minutes INTEGER,
+  max_sessions     INTEGER,
+  lockout_attempts INTEGER,
+  lockout_minutes  INTEGER,
+  history          INTEGER,
+  version          BIGINT NOT NULL
 );
 
 CREATE TABLE staff (
