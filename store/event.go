@@ -111,16 +111,6 @@ func nullTime(t time.Time) sql.NullInt64 {
 	return sql.NullInt64{Int64: t.UnixMicro(), Valid: !t.IsZero()}
 }
 
-// EventFilter says which part of the trail a page shows.
-type EventFilter struct {
-	Query   string // part of a name or ID of actor or object
-	Action  string // exact, or a prefix that ends with a dot
-	ActorID string
-	From    time.Time // first instant; zero: from the beginning
-	To      time.Time // instant after the last; zero: up to now
-	Account string    // ID of an account: what concerns it
-}
-
 // VerifyEvents walks the chain and returns the key of the first entry that does
 // not follow from the one before it, 0 when all do, and how many there are.
 func (s *Store) VerifyEvents(ctx context.Context) (broken, count int64, err error) {

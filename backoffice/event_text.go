@@ -1,0 +1,328 @@
+package backoffice
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// Phrase is a part of a sentence: Strong marks a name, Code a key.
+type Phrase struct {
+	Text         string
+	Strong, Code bool
+}
+
+// eventTexts holds the words for every action of the trail, as they follow the
+// actor. {} stands for the object's name, {name} for a value after the change,
+// or before it when there is none after.
+var eventTexts = map[string]string{
+	"account.created":                         "created the account {}",
+	"account.details-changed":                 "changed the details of {}",
+	"account.logo-changed":                    "changed the logo of {}",
+	"account.metadata-changed":                "changed metadata",
+	"account.moved":                           "moved {} under another parent",
+	"account.deleted":                         "moved {} to the bin",
+	"account.restored":                        "restored {} from the bin",
+	"account.purged":                          "purged an account from the bin",
+	"account.sub-account-management-enabled":  "enabled sub-account management of {}",
+	"account.sub-account-management-disabled": "disabled sub-account management of {}",
+	"policy.changed":                          "changed the security policy of {}",
+	"environment-policy.changed":              "changed the environment’s security policy",
+	"demo.created":                            "filled the database with demo data",
+	"staff.added":                             "added {} to the staff",
+	"staff.removed":                           "removed {} from the staff",
+	"staff.role-changed":                      "made {} {role}",
+	"staff.password-changed":                  "changed the password of {}",
+	"staff.signed-in":                         "signed in",
+	"staff.signed-out":                        "signed out",
+	"staff.session-ended":                     "ended a session",
+	"staff.sessions-ended":                    "ended all sessions of {}",
+	"setup-link.made":                         "made a set-up link",
+	"token.made":                              "made the API token {}",
+	"token.revoked":                           "revoked the API token {}",
+	"view.saved":                              "saved the view {}",
+	"view.deleted":                            "deleted the view {}",
+}
+
+// EventActions lists every action that has words, in order.
+func EventActions() []string {
+	var list []string
+	for action := range eventTexts {
+		list = append(list, action)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Sentence says who did what, in the words of the pages: "Ada Weber set
+// Password history to the last 5, before: the last 3". The object of a policy or
+// of metadata is left to what stands around the sentence. An action without words
+// is named as it is.
+func (e Event) Sentence() []Phrase {
+	s := []Phrase{{Text: e.actorText(), Strong: true}}
+	plain := func(text string) { s = append(s, Phrase{Text: text}) }
+	changes := e.Changes()
+	switch {
+	case e.Action == "policy.changed" && len(changes) != 0, e.Action == "environment-policy.changed" && len(changes) != 0:
+		plain(" " + settingsText(changes))
+		if e.Action == "environment-policy.changed" {
+			plain(", for the environment")
+		}
+		return s
+	case e.Action == "account.metadata-changed" && len(changes) != 0:
+		plain(" changed metadata ")
+		for i, c := range changes {
+			switch {
+			case i == 3 && len(changes) > 4:
+				plain(" and " + number(len(changes)-3) + " more keys")
+			case i > 3 && len(changes) > 4:
+				continue
+			case i > 0:
+				plain(", ")
+				fallthrough
+			default:
+				s = append(s, Phrase{Text: c.Field, Code: true})
+			}
+		}
+		return s
+	}
+	words, ok := eventTexts[e.Action]
+	if !ok {
+		plain(" ")
+		s = append(s, Phrase{Text: e.Action, Code: true})
+		if e.ObjectName != "" {
+			plain(" ")
+			s = append(s, Phrase{Text: e.ObjectName, Strong: true})
+		}
+		return s
+	}
+	words = " " + words
+	for {
+		before, rest, ok := strings.Cut(words, "{")
+		if before != "" {
+			plain(before)
+		}
+		if !ok {
+			return s
+		}
+		name, after, _ := strings.Cut(rest, "}")
+		words = after
+		if name == "" {
+			s = append(s, Phrase{Text: e.objectText(), Strong: true})
+			continue
+		}
+		plain(e.value(name))
+	}
+}
+
+// Summary is the sentence as plain text.
+func (e Event) Summary() string {
+	var b strings.Builder
+	for _, p := range e.Sentence() {
+		b.WriteString(p.Text)
+	}
+	return b.String()
+}
+
+func (e Event) actorText() string {
+	switch e.Kind {
+	case ActorToken:
+		return "API token “" + e.ActorName + "”"
+	case ActorCommand:
+		return "The command line"
+	case ActorSystem:
+		return "Steward"
+	}
+	if e.ActorName == "" {
+		return e.ActorID
+	}
+	return e.ActorName
+}
+
+func (e Event) objectText() string {
+	switch {
+	case e.ObjectName != "":
+		return e.ObjectName
+	case e.ObjectID != "":
+		return e.ObjectID
+	}
+	return e.ObjectKind
+}
+
+func (e Event) value(name string) string {
+	for _, c := range e.Changes() {
+		if c.key == name {
+			if c.Kind == "removed" {
+				return c.Before
+			}
+			return c.After
+		}
+	}
+	return "…"
+}
+
+func settingsText(changes []FieldChange) string {
+	parts := make([]string, 0, 2)
+	for i, c := range changes {
+		if i == 2 && len(changes) > 3 {
+			parts = append(parts, number(len(changes)-2)+" more settings")
+			break
+		}
+		switch {
+		case c.Kind == "removed":
+			parts = append(parts, "reset "+c.Field+", before: "+settingText(c.Before))
+		case c.Kind == "added":
+			parts = append(parts, "set "+c.Field+" to "+settingText(c.After))
+		default:
+			parts = append(parts, "set "+c.Field+" to "+settingText(c.After)+", before: "+settingText(c.Before))
+		}
+	}
+	return listedLong(parts)
+}
+
+// settingText fits a value into a sentence: "the last 5", "at least 8 …".
+func settingText(value string) string {
+	if strings.HasPrefix(value, "Last ") {
+		return "the " + lowerFirst(value)
+	}
+	return lowerFirst(value)
+}
+
+// listedLong joins parts that hold commas themselves.
+func listedLong(parts []string) string {
+	if len(parts) < 2 {
+		return strings.Join(parts, "")
+	}
+	return strings.Join(parts[:len(parts)-1], "; ") + "; and " + parts[len(parts)-1]
+}
+
+// FieldChange is one field before and after a change, ready to be shown. Kinds:
+// added, removed, changed.
+type FieldChange struct {
+	Field         string
+	Kind          string
+	Before, After string
+
+	key string
+}
+
+// fieldLabels are the words for the keys of the trail's payloads.
+var fieldLabels = map[string]string{
+	"name": "Name", "website": "Website", "address": "Address", "time_zone": "Time zone", "currency": "Currency",
+	"status_text": "Status text", "primary_user": "Primary user", "parent_id": "Parent ID", "logo": "Logo", "is_reseller": "Sub-account management",
+	"email": "E-mail", "role": "Role", "scopes": "Scopes", "query": "Query", "page": "Page", "shared": "Shared", "sessions": "Sessions",
+	"id": "ID", "created_at": "Created", "accounts": "Accounts", "users": "Users", "memberships": "Memberships", "visits": "Visits", "seed": "Seed",
+	"files": "Files", "created": "Created", "updated": "Updated", "unchanged": "Unchanged", "refused": "Refused",
+}
+
+// Changes lists what the event changed, field by field; nothing when the
+// payload is gone. Keys of metadata are shown as they are, with their values as
+// JSON; settings of a policy in the words of its page.
+func (e Event) Changes() []FieldChange {
+	before, after := payloadFields(e.Before), payloadFields(e.After)
+	var keys []string
+	for k := range before {
+		keys = append(keys, k)
+	}
+	for k := range after {
+		if _, ok := before[k]; !ok {
+			keys = append(keys, k)
+		}
+	}
+	policy := strings.HasSuffix(e.Action, "policy.changed")
+	slices.SortFunc(keys, func(a, b string) int {
+		if policy {
+			return settingAt(a) - settingAt(b)
+		}
+		return strings.Compare(a, b)
+	})
+	show := showField
+	switch {
+	case policy:
+		show = showSetting
+	case e.Action == "account.metadata-changed" || e.Action == "metadata-key.changed":
+		show = func(_ string, v json.RawMessage) (string, bool) { return string(v), v != nil }
+	}
+	var list []FieldChange
+	for _, k := range keys {
+		c := FieldChange{Field: k, key: k, Kind: "changed"}
+		var had, has bool
+		c.Before, had = show(k, before[k])
+		c.After, has = show(k, after[k])
+		switch {
+		case !had && !has, had && has && c.Before == c.After:
+			continue
+		case !had:
+			c.Kind = "added"
+		case !has:
+			c.Kind = "removed"
+		}
+		switch label := fieldLabels[k]; {
+		case policy && settingAt(k) < len(levers):
+			c.Field = Setting(k).Label()
+		case label != "" && e.Action != "account.metadata-changed":
+			c.Field = label
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+func payloadFields(text string) map[string]json.RawMessage {
+	var fields map[string]json.RawMessage
+	if text == "" || json.Unmarshal([]byte(text), &fields) != nil {
+		return nil
+	}
+	return fields
+}
+
+func settingAt(key string) int {
+	if i := slices.IndexFunc(levers, func(l lever) bool { return string(l.setting) == key }); i >= 0 {
+		return i
+	}
+	return len(levers)
+}
+
+// showSetting writes a setting of a policy; null is inherited.
+func showSetting(key string, v json.RawMessage) (string, bool) {
+	if v == nil || string(v) == "null" || settingAt(key) == len(levers) {
+		return "", false
+	}
+	var rules PolicyRules
+	object, err := json.Marshal(map[string]json.RawMessage{key: v})
+	if err != nil || json.Unmarshal(object, &rules) != nil {
+		return string(v), true
+	}
+	return rules.Show(Setting(key)), true
+}
+
+func showField(key string, v json.RawMessage) (string, bool) {
+	if v == nil || string(v) == "null" {
+		return "", false
+	}
+	var text string
+	if json.Unmarshal(v, &text) == nil {
+		if key == "role" {
+			if r := StaffRole(text); r.Valid() {
+				return r.Label(), true
+			}
+		}
+		return text, true
+	}
+	switch string(v) {
+	case "true":
+		return "On", true
+	case "false":
+		return "Off", true
+	}
+	var texts []string
+	if json.Unmarshal(v, &texts) == nil {
+		return strings.Join(texts, ", "), true
+	}
+	var b bytes.Buffer
+	if json.Indent(&b, v, "", "  ") != nil {
+		return string(v), true
+	}
+	return b.String(), true
+}
