@@ -53,8 +53,7 @@ func TestCreateAccount(t *testing.T) {
 		if got.Name != "Nord Textiles" || got.PrimaryEmail != "hana@nord-textiles.example" || got.Users != 1 || !got.CompanyDomain {
 			t.Errorf("account read back: %+v", got)
 		}
-		page, err := s.Members(ctx, got, backoffice.MemberFilter{})
-		members := page.Rows
+		members, err := s.Members(ctx, got, "", 10)
 		if err != nil || len(members) != 1 || members[0].Status != backoffice.PendingLogin || len(members[0].Roles) != 1 || members[0].Roles[0] != "Admin" || !members[0].Primary {
 			t.Errorf("members: %+v, %v", members, err)
 		}

@@ -72,13 +72,11 @@ func TestFiguresModel(t *testing.T) {
 						continue
 					}
 					i := rapid.IntRange(0, len(deletions)-1).Draw(r, "deletion")
-					restored, err := s.Restore(ctx, actor, deletions[i])
+					ids, err := s.Restore(ctx, actor, deletions[i])
 					if err != nil {
 						r.Fatal(err)
 					}
-					for _, a := range restored {
-						live = append(live, a.ID)
-					}
+					live = append(live, ids...)
 					deletions = append(deletions[:i:i], deletions[i+1:]...)
 				case "reseller":
 					if len(live) > 0 {
