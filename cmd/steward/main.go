@@ -64,9 +64,10 @@ func usage(format string, args ...any) error { return usageError{fmt.Errorf(form
 var errSilent = errors.New("failed")
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The second signal ends the process at once.
-	context.AfterFunc(ctx, stop)
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second Ctrl-C ends the process at once; supervisors send SIGTERM more
+	// than once, and mean the same by it.
+	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: time.Now}
 	os.Exit(a.run(ctx, os.Args[1:]))
 }

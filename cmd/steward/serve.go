@@ -17,6 +17,7 @@ import (
 
 	"github.com/mattn/go-isatty"
 
+	"steward/handlers"
 	"steward/store"
 )
 
@@ -115,8 +116,8 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 	}
 	defer s.Close()
 
-	d := &drain{}
-	handler, err := c.handler(s, cfg, d, log)
+	d := &drain{ready: cfg.publicURL.Path + "/readyz"}
+	handler, err := c.handler(s, cfg, log)
 	if err != nil {
 		return err
 	}
@@ -169,45 +170,45 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 }
 
 // greet prints the one-use set-up link while there is no owner, and the sign-in
-// address once there is.
+// address once there is one.
 func (c *serveCommand) greet(ctx context.Context, a *app, s *store.Store, cfg configuration) error {
 	link, err := setupLink(ctx, s, cfg.publicURL.String())
 	if err != nil {
 		return err
 	}
 	if link != "" {
-		_, err = fmt.Fprintf(a.stdout, "Set it up within 24 hours at %s\n", link)
-		return err
+		_, err = fmt.Fprintf(a.stdout, "Nobody owns it yet. Open this link within 24 hours; it works once:\n%s\n", link)
+	} else {
+		_, err = fmt.Fprintf(a.stdout, "Sign in at %s/backoffice/sign-in\n", cfg.publicURL)
 	}
-	_, err = fmt.Fprintf(a.stdout, "Sign in at %s/backoffice/sign-in\n", cfg.publicURL)
 	return err
 }
 
 // handler is everything that answers on the public address.
-func (c *serveCommand) handler(s *store.Store, cfg configuration, d *drain, log *slog.Logger) (http.Handler, error) {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if d.draining() || s.Ping(r.Context()) != nil {
-			http.Error(w, "not ready", http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ready")
+func (c *serveCommand) handler(s *store.Store, cfg configuration, log *slog.Logger) (http.Handler, error) {
+	return handlers.New(handlers.Options{
+		Store: s, PublicURL: cfg.publicURL, Environment: c.Environment, Production: c.Environment == "Production",
+		Trusted: cfg.proxies, Log: log, Dev: c.Dev,
 	})
-	return mux, nil
 }
 
 // drain tells clients to open no further requests on their connections while
 // the server ends.
-type drain struct{ on atomic.Bool }
+type drain struct {
+	on    atomic.Bool
+	ready string // path of the readiness probe
+}
 
-func (d *drain) begin()         { d.on.Store(true) }
-func (d *drain) draining() bool { return d.on.Load() }
+func (d *drain) begin() { d.on.Store(true) }
 
 func (d *drain) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if d.draining() {
+		if d.on.Load() {
 			w.Header().Set("Connection", "close")
+			if r.URL.Path == d.ready {
+				http.Error(w, "ending", http.StatusServiceUnavailable)
+				return
+			}
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -225,7 +226,11 @@ func housekeep(ctx context.Context, s *store.Store, log *slog.Logger) {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
-		if err := purge(ctx, s, log); err != nil && !errors.Is(err, context.Canceled) {
+		err := purge(ctx, s, log)
+		if err == nil {
+			err = s.Forget(ctx)
+		}
+		if err != nil && !errors.Is(err, context.Canceled) {
 			log.Error("housekeeping failed; it is tried again in an hour", "error", err)
 		}
 		select {

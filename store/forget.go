@@ -1,0 +1,31 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"steward/backoffice"
+)
+
+// Forget removes what nothing asks for any more: attempts to sign in, sessions,
+// devices and set-up links beyond their longest life.
+func (s *Store) Forget(ctx context.Context) error {
+	const day = 24 * time.Hour
+	return s.update(ctx, backoffice.System(), func(t *tx) error {
+		for _, old := range []struct {
+			text string
+			age  time.Duration
+		}{
+			{`DELETE FROM sign_in_attempts WHERE at < $1`, 2 * day},         // a lockout lasts a day at most
+			{`DELETE FROM staff_sessions WHERE seen_at < $1`, 25 * day},     // idle at most 24 days
+			{`DELETE FROM staff_sessions WHERE created_at < $1`, 366 * day}, // signed in anew at least once a year
+			{`DELETE FROM staff_devices WHERE created_at < $1`, 91 * day},   // remembered at most 90 days
+			{`DELETE FROM setup_links WHERE expires_at < $1`, 30 * day},
+		} {
+			if _, err := t.exec(old.text, t.now.Add(-old.age).UnixMicro()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
