@@ -132,7 +132,11 @@ func (p *shown) submit(selector string, set url.Values, htmx ...string) *shown {
 	}
 	values := url.Values{}
 	names := map[string]bool{}
-	form.Find("input, select, textarea, button").Each(func(_ int, f *goquery.Selection) {
+	fields := form.Find("input, select, textarea, button")
+	if id := form.AttrOr("id", ""); id != "" {
+		fields = fields.AddSelection(p.Find("[form='" + id + "']")) // fields that stand outside of their form
+	}
+	fields.Each(func(_ int, f *goquery.Selection) {
 		name, ok := f.Attr("name")
 		if _, off := f.Attr("disabled"); !ok || off {
 			return

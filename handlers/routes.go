@@ -51,6 +51,7 @@ func (s *server) routes() []route {
 		{post, "/backoffice/settings/tokens", backoffice.WriteTokens, s.makeToken},
 		{post, "/backoffice/settings/tokens/:id/revocation", backoffice.WriteTokens, s.revokeToken},
 	}
+	list = append(list, s.accountListRoutes()...)
 	list = append(list, s.devRoutes()...)
 	return list
 }

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"steward/backoffice"
+)
+
+// FindAccounts returns at most n accounts for a name or ID that is being typed
+// or was pasted, the best first: the account with exactly this ID, then names
+// that are the text, that begin with it, that have a word which begins with it;
+// and among equals who was visited last.
+func (s *Store) FindAccounts(ctx context.Context, typed string, n int) ([]backoffice.AccountRow, error) {
+	page, err := s.Accounts(ctx, backoffice.AccountFilter{Query: typed, Sort: backoffice.SortLastVisit}, "")
+	if err != nil {
+		return nil, err
+	}
+	rows := page.Rows
+	want := foldQuery(typed)
+	rank := func(r backoffice.AccountRow) int {
+		name := backoffice.Fold(r.Name)
+		switch {
+		case name == want || backoffice.Fold(r.ID) == want:
+			return 0
+		case strings.HasPrefix(name, want):
+			return 1
+		case strings.Contains(name, " "+want):
+			return 2
+		}
+		return 3
+	}
+	slices.SortStableFunc(rows, func(a, b backoffice.AccountRow) int { return rank(a) - rank(b) })
+	exact, err := s.Account(ctx, strings.TrimSpace(typed))
+	switch {
+	case err == nil:
+		rows = slices.DeleteFunc(rows, func(r backoffice.AccountRow) bool { return r.ID == exact.ID })
+		rows = slices.Insert(rows, 0, rowOf(exact))
+	case !errors.Is(err, backoffice.ErrNotFound):
+		return nil, err
+	}
+	return rows[:min(n, len(rows))], nil
+}
+
+// EachOf calls do with the accounts that the IDs name, in their order. Those
+// that are not there any more are left out.
+func (s *Store) EachOf(ctx context.Context, ids []string, do func(backoffice.AccountRow) error) error {
+	for _, id := range ids {
+		a, err := s.Account(ctx, id)
+		if errors.Is(err, backoffice.ErrNotFound) {
+			continue
+		}
+		if err == nil {
+			err = do(rowOf(a))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func rowOf(a backoffice.Account) backoffice.AccountRow {
+	return backoffice.AccountRow{Key: a.Key, ID: a.ID, Name: a.Name, CreatedAt: a.CreatedAt, IsReseller: a.IsReseller,
+		ParentID: a.ParentID, ParentName: a.ParentName, PrimaryEmail: a.PrimaryEmail, Engagement: a.Engagement}
+}
