@@ -138,6 +138,9 @@ type AccountsPage struct {
 // MaxName is how many characters a name may have.
 const MaxName = 200
 
+// MaxDepth is how many accounts may lie above one (product.md, section 9).
+const MaxDepth = 32
+
 // PageSize is how many rows a list shows at once.
 const PageSize = 50
 

@@ -244,15 +244,18 @@ CREATE TABLE imports (
   actor_kind  TEXT NOT NULL,
   actor_id    TEXT NOT NULL,
   actor_name  TEXT NOT NULL,
-  files       TEXT NOT NULL,          -- JSON: base names, sizes, digests
+  address     TEXT NOT NULL,
+  files       TEXT NOT NULL DEFAULT '[]', -- JSON: kinds, base names, sizes, digests
   strict      BOOLEAN NOT NULL DEFAULT FALSE,
   state       TEXT NOT NULL,          -- planning, planned, applying, applied, undoing, undone, failed, discarded
   counts      TEXT NOT NULL DEFAULT '{}',
-  rows_total  BIGINT NOT NULL DEFAULT 0,
-  rows_done   BIGINT NOT NULL DEFAULT 0, -- rows before this one are applied
+  rows_total  BIGINT NOT NULL DEFAULT 0, -- of the files, that change something
+  rows_done   BIGINT NOT NULL DEFAULT 0,
   undo_done   BIGINT NOT NULL DEFAULT 0,
+  kept        BIGINT NOT NULL DEFAULT 0, -- left by the undo, since others changed them
+  next_seq    BIGINT NOT NULL DEFAULT 0, -- the row to go on with, forward or back
   failure     TEXT NOT NULL DEFAULT '',
-  started_at  BIGINT,
+  touched_at  BIGINT NOT NULL,        -- tells a plan that is being made from one whose maker died
   finished_at BIGINT,
   CONSTRAINT imports_id_key UNIQUE (id)
 );
@@ -260,15 +263,17 @@ CREATE TABLE import_rows (
   import_key BIGINT NOT NULL REFERENCES imports (key),
   seq        BIGINT NOT NULL,         -- order of application
   kind       TEXT NOT NULL,           -- accounts, users, memberships, visits
-  action     TEXT NOT NULL,           -- create, update, unchanged, refused
+  action     TEXT NOT NULL,           -- create, update, unchanged, refused, kept
   file       TEXT NOT NULL,
-  line       BIGINT NOT NULL,
-  subject    TEXT NOT NULL DEFAULT '', -- what the row is about, for reading and searching
-  col        TEXT NOT NULL DEFAULT '',
-  value      TEXT NOT NULL DEFAULT '',
-  reason     TEXT NOT NULL DEFAULT '',
-  data       TEXT NOT NULL DEFAULT '', -- JSON: what is to be written
-  undo       TEXT NOT NULL DEFAULT '', -- JSON: what was there before, once applied
+  line       BIGINT NOT NULL,         -- 0: stands for several
+  n          BIGINT NOT NULL,         -- rows of the file that it stands for
+  subject    TEXT NOT NULL,           -- what the row is about, for reading and searching
+  col        TEXT NOT NULL,
+  value      TEXT NOT NULL,
+  reason     TEXT NOT NULL,
+  data       {{.Bytes}},              -- what is to be written
+  made       BIGINT,                  -- key of what was made of it
+  undo       {{.Bytes}},              -- what was there before, once applied
   PRIMARY KEY (import_key, seq)
 ) {{.ByKey}};
 CREATE INDEX import_rows_action ON import_rows (import_key, kind, action, seq);

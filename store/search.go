@@ -29,6 +29,14 @@ func (x accountIndex) put(t *tx, key int64, search string) error {
 	if err := x.drop(t, key); err != nil {
 		return err
 	}
+	return x.add(t, key, search)
+}
+
+// add indexes an account that is new.
+func (x accountIndex) add(t *tx, key int64, search string) error {
+	if !x.dialect.engine.SQLite {
+		return nil
+	}
 	_, err := t.exec(`INSERT INTO accounts_fts (rowid, search) VALUES ($1, $2)`, key, padded(search))
 	return err
 }

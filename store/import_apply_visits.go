@@ -1,0 +1,228 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"time"
+
+	"steward/backoffice"
+)
+
+// importedVisits are visits of one account as a plan keeps them.
+type importedVisits struct {
+	emails []string
+	days   []backoffice.Day // in ascending order
+	users  []int            // number of the visit's user in emails
+}
+
+// decodeVisits reads what encodeVisits wrote.
+func decodeVisits(b []byte) (v importedVisits, err error) {
+	next := func() int {
+		n, size := binary.Uvarint(b)
+		if size <= 0 {
+			err = errors.New("visits of a plan are cut short")
+			return 0
+		}
+		b = b[size:]
+		return int(n)
+	}
+	for n := next(); n > 0 && err == nil; n-- {
+		length := next()
+		if length > len(b) {
+			return v, errors.New("visits of a plan are cut short")
+		}
+		v.emails = append(v.emails, string(b[:length]))
+		b = b[length:]
+	}
+	day := 0
+	for n := next(); n > 0 && err == nil; n-- {
+		day += next()
+		u := next()
+		if u >= len(v.emails) {
+			return v, errors.New("visits of a plan name no user")
+		}
+		v.days, v.users = append(v.days, backoffice.Day(day)), append(v.users, u)
+	}
+	return v, err
+}
+
+var (
+	insertVisitsBulk = newRowList(`INSERT INTO visits (account_key, day, user_key) VALUES `, plainTuple(3), ``, 0)
+	addVisitsBulk    = newRowList(`WITH v (key, n, last) AS (VALUES `, []string{"CAST($ AS BIGINT)", "CAST($ AS BIGINT)", "CAST($ AS BIGINT)"},
+		`) UPDATE memberships SET visits = visits + v.n, status = 'activated',
+			last_visit_at = CASE WHEN last_visit_at < v.last THEN v.last ELSE last_visit_at END FROM v WHERE memberships.key = v.key`, 0)
+)
+
+func (t *tx) applyVisits(list []*applyRow) error {
+	decoded := make([]importedVisits, len(list))
+	ids := make([]string, len(list))
+	var emails []string
+	for i, row := range list {
+		var err error
+		if decoded[i], err = decodeVisits(row.data); err != nil {
+			return err
+		}
+		emails = append(emails, decoded[i].emails...)
+		ids[i] = row.subject
+	}
+	users, err := t.keysByText(lookupUserKeys, emails)
+	if err != nil {
+		return err
+	}
+	accounts, err := t.accountBirths(ids)
+	if err != nil {
+		return err
+	}
+	var wanted []accountUser
+	for i, v := range decoded {
+		for _, e := range v.emails {
+			wanted = append(wanted, accountUser{accounts[ids[i]].key, users[e]})
+		}
+	}
+	members, err := t.pairs(wanted)
+	if err != nil {
+		return err
+	}
+	batch := &visitBatch{t: t, members: map[int64]*memberVisits{}, waiting: map[int64]bool{}}
+	for i, row := range list {
+		account := accounts[ids[i]]
+		if account.key == 0 {
+			row.did, row.reason = backoffice.ImportRefused, "The account is not there any more."
+			continue
+		}
+		if err := batch.apply(row, account, decoded[i], users, members); err != nil {
+			return err
+		}
+	}
+	return batch.flush()
+}
+
+type memberVisits struct{ n, last int64 }
+
+// visitBatch gathers the visits of some rows, to write them together.
+type visitBatch struct {
+	t       *tx
+	args    []any
+	members map[int64]*memberVisits // by membership
+	order   []int64
+	waiting map[int64]bool // accounts whose visits are not written yet
+}
+
+// apply writes those visits of a row that are not there yet.
+func (b *visitBatch) apply(row *applyRow, account accountBirth, v importedVisits, users map[string]int64, members map[accountUser]storedMembership) error {
+	t := b.t
+	const w = backoffice.ActiveDays
+	if b.waiting[account.key] {
+		if err := b.flush(); err != nil {
+			return err
+		}
+	}
+	var last, visits, recentDay int64
+	var packed []byte
+	if err := t.get(`SELECT last_visit_at, visits, recent_day, recent FROM engagement WHERE account_key = $1`, account.key).
+		Scan(&last, &visits, &recentDay, &packed); err != nil {
+		return err
+	}
+	first, final := v.days[0], v.days[len(v.days)-1]
+	type dayUser struct {
+		day  backoffice.Day
+		user int64
+	}
+	there := map[dayUser]bool{}
+	var had []backoffice.Day
+	if visits > 0 {
+		// The days around tell which windows were active already.
+		rows, err := t.rows(t.ctx, `SELECT day, user_key FROM visits WHERE account_key = $1 AND day BETWEEN $2 AND $3 ORDER BY day`,
+			account.key, int64(first-w), int64(final+w))
+		if err := eachRow(rows, err, func(r rowScanner) error {
+			var d dayUser
+			err := r.Scan(&d.day, &d.user)
+			there[d] = true
+			if len(had) == 0 || had[len(had)-1] != d.day {
+				had = append(had, d.day)
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	newest := max(backoffice.Day(recentDay), final)
+	recent := unpackRecent(packed, backoffice.Day(recentDay), newest)
+	all := slices.Clone(had)
+	var skipped []int
+	var added int64
+	for i, day := range v.days {
+		user := users[v.emails[v.users[i]]]
+		m, ok := members[accountUser{account.key, user}]
+		if !ok || there[dayUser{day, user}] {
+			skipped = append(skipped, i)
+			if ok {
+				row.there++
+			} else {
+				row.gone++
+			}
+			continue
+		}
+		b.args = append(b.args, account.key, int64(day), user)
+		added++
+		at := day.Start().UnixMicro()
+		mv := b.members[m.key]
+		if mv == nil {
+			mv = &memberVisits{}
+			b.members[m.key] = mv
+			b.order = append(b.order, m.key)
+		}
+		mv.n++
+		mv.last = max(mv.last, at)
+		last = max(last, at)
+		if len(all) == 0 || all[len(all)-1] != day {
+			all = append(all, day)
+		}
+		if back := newest - day; back < backoffice.RecentDays {
+			c := &recent[backoffice.RecentDays-1-int(back)]
+			*c = uint16(min(int64(*c)+1, 65535))
+		}
+	}
+	row.did = backoffice.ImportCreate
+	if len(skipped) > 0 {
+		row.undo = encodeNumbers(skipped)
+	}
+	if added == 0 {
+		row.did = backoffice.ImportUnchanged
+		return nil
+	}
+	slices.Sort(all)
+	created := backoffice.DayOf(time.UnixMicro(account.created))
+	t.kpi.countActive(created, had, -1)
+	t.kpi.countActive(created, slices.Compact(all), 1)
+	b.waiting[account.key] = true
+	return t.one(`UPDATE engagement SET visits = $1, last_visit_at = $2, recent_day = $3, recent = $4 WHERE account_key = $5`,
+		visits+added, last, int64(newest), packRecent(recent), account.key)
+}
+
+// flush writes the visits, and counts them to their memberships.
+func (b *visitBatch) flush() error {
+	if err := insertVisitsBulk.exec(b.t, nil, b.args); err != nil {
+		return err
+	}
+	var args []any
+	for _, key := range b.order {
+		args = append(args, key, b.members[key].n, b.members[key].last)
+	}
+	clear(b.members)
+	clear(b.waiting)
+	b.args, b.order = b.args[:0], b.order[:0]
+	return addVisitsBulk.exec(b.t, nil, args)
+}
+
+// encodeNumbers writes ascending numbers.
+func encodeNumbers(list []int) []byte {
+	b := binary.AppendUvarint(nil, uint64(len(list)))
+	before := 0
+	for _, n := range list {
+		b = binary.AppendUvarint(b, uint64(n-before))
+		before = n
+	}
+	return b
+}
