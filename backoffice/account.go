@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -184,21 +185,14 @@ func (d AccountDetails) Clean() (AccountDetails, Problems) {
 		}
 	}
 	if d.Currency != "" && !isCurrency(d.Currency) {
-		p.Add("currency", "Write the three letters of a currency, such as EUR.")
+		p.Add("currency", "Write the three letters of a currency in circulation, such as EUR.")
 	}
 	return d, p
 }
 
 func isCurrency(s string) bool {
-	if len(s) != 3 {
-		return false
-	}
-	for _, c := range s {
-		if c < 'A' || c > 'Z' {
-			return false
-		}
-	}
-	return true
+	_, ok := slices.BinarySearch(currencies, s)
+	return ok
 }
 
 // CleanWebsite returns an http or https address of at most 2,000 characters; one

@@ -41,3 +41,27 @@ const (
 	ActiveDays     = 30
 	PreviousPeriod = 30 * 24 * time.Hour
 )
+
+// AccountFigures are the figures of one account: now, 30 days earlier, and the
+// course of the last 60 days in steps of five, the oldest first.
+type AccountFigures struct {
+	At           time.Time
+	UsersBefore  int64 // direct memberships that were there 30 days earlier
+	Active       int64 // users with a visit in the last 30 days
+	ActiveBefore int64 // and in the 30 days before
+	Visits       int64 // visits in the last 30 days
+	VisitsBefore int64 // and in the 30 days before
+
+	UsersCourse  [FigureSteps]int64 // memberships at the end of each step
+	ActiveCourse [FigureSteps]int64 // users with a visit in each step
+	VisitsCourse [FigureSteps]int64 // visits in each step
+}
+
+// FigureSteps is how many steps the course of an account's figures has; half of
+// them belong to the period before.
+const FigureSteps = 2 * ActiveDays / figureStepDays
+
+const figureStepDays = 5
+
+// FigureStep is the length of a step.
+const FigureStep = figureStepDays * 24 * time.Hour

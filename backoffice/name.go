@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Limits of names, in characters (code points).
@@ -90,4 +92,12 @@ func isLineBreak(r rune) bool {
 		return true
 	}
 	return false
+}
+
+// SameName reports whether what was typed to confirm an act is the name: the
+// same characters in the same case, whatever space stands between and around
+// them, and however they are composed. Browsers show runs of space as one.
+func SameName(typed, name string) bool {
+	plain := func(s string) string { return strings.Join(strings.Fields(norm.NFC.String(s)), " ") }
+	return plain(typed) == plain(name)
 }

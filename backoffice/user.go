@@ -50,3 +50,24 @@ type Member struct {
 	LastVisit time.Time
 	Visits    int64
 }
+
+// MembersPerPage is how many users an account's page shows at once.
+const MembersPerPage = 25
+
+// MemberFilter says which users of an account are shown: after or before the
+// user with that ID in the order of the list, "" for the first ones.
+type MemberFilter struct {
+	Query  string // part of a name or e-mail, as typed
+	Active bool   // with a visit to the account in the last 30 days
+	After  string
+	Before string
+}
+
+// MembersPage is one page of an account's users. Next and Prev are what After
+// and Before take for the pages beside it, "" where there is none.
+type MembersPage struct {
+	Rows  []Member
+	Total int64
+	Next  string
+	Prev  string
+}

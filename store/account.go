@@ -262,6 +262,8 @@ func (s *Store) SaveAccount(ctx context.Context, actor backoffice.Actor, id stri
 	name, err := backoffice.CleanName(c.Name, backoffice.MaxName)
 	if err != nil {
 		problems.Add("name", err.Error())
+	} else if name == "" {
+		problems.Add("name", "Give the account a name.")
 	}
 	details, bad := c.AccountDetails.Clean()
 	for f, p := range bad {
@@ -276,13 +278,13 @@ func (s *Store) SaveAccount(ctx context.Context, actor backoffice.Actor, id stri
 		if err != nil {
 			return err
 		}
-		if before.Version != c.Version {
-			return backoffice.ErrConflict
-		}
 		a = before
 		a.Name, a.AccountDetails = name, details
 		if a.Name == before.Name && a.AccountDetails == before.AccountDetails {
 			return nil
+		}
+		if before.Version != c.Version {
+			return backoffice.ErrConflict
 		}
 		a.Version++
 		if err := t.saveAccount(before, a); err != nil {
@@ -320,7 +322,6 @@ func (s *Store) SetReseller(ctx context.Context, actor backoffice.Actor, id stri
 		}
 		a := before
 		a.IsReseller = on
-		a.Version++
 		if err := t.saveAccount(before, a); err != nil {
 			return err
 		}
@@ -358,7 +359,6 @@ func (s *Store) SetLogo(ctx context.Context, actor backoffice.Actor, id string, 
 		}
 		a := before
 		a.LogoTag = tag
-		a.Version++
 		if err := t.saveAccount(before, a); err != nil {
 			return err
 		}

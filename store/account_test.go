@@ -53,7 +53,8 @@ func TestCreateAccount(t *testing.T) {
 		if got.Name != "Nord Textiles" || got.PrimaryEmail != "hana@nord-textiles.example" || got.Users != 1 || !got.CompanyDomain {
 			t.Errorf("account read back: %+v", got)
 		}
-		members, err := s.Members(ctx, got, "", 10)
+		page, err := s.Members(ctx, got, backoffice.MemberFilter{})
+		members := page.Rows
 		if err != nil || len(members) != 1 || members[0].Status != backoffice.PendingLogin || len(members[0].Roles) != 1 || members[0].Roles[0] != "Admin" || !members[0].Primary {
 			t.Errorf("members: %+v, %v", members, err)
 		}

@@ -41,7 +41,7 @@ func (s *Store) DeletionConsequences(ctx context.Context, id string) (c Conseque
 
 // DeleteAccount moves an account to the bin, from which it can be restored for
 // 30 days. moveUp moves its sub-accounts to its parent first; without it an
-// account with sub-accounts is refused. typed must be the account's name. It
+// account with sub-accounts is refused. typed must be the account's name (backoffice.SameName). It
 // returns the deletion's ID, by which it is undone. Errors: ErrNotFound,
 // Problems (name), *HasSubAccounts.
 func (s *Store) DeleteAccount(ctx context.Context, actor backoffice.Actor, id, typed string, moveUp bool) (deletion string, err error) {
@@ -50,7 +50,7 @@ func (s *Store) DeleteAccount(ctx context.Context, actor backoffice.Actor, id, t
 		if err != nil {
 			return err
 		}
-		if typed != a.Name {
+		if !backoffice.SameName(typed, a.Name) {
 			return backoffice.Problems{"name": "Type the account's name exactly as it is written above."}
 		}
 		if moveUp {
@@ -163,89 +163,134 @@ func (t *tx) binAccount(a backoffice.Account, deletion string) error {
 }
 
 // Restore brings back the accounts of one deletion, with memberships, policy
-// and parent; no sessions. It returns their IDs. Errors: ErrNotFound when there
-// is nothing of it in the bin, Problems when a parent is in the bin itself.
-func (s *Store) Restore(ctx context.Context, actor backoffice.Actor, deletion string) (ids []string, err error) {
+// and parent; no sessions. It returns them. Errors: ErrNotFound when there is
+// nothing of it in the bin, Problems when a parent is in the bin itself.
+func (s *Store) Restore(ctx context.Context, actor backoffice.Actor, deletion string) (restored []backoffice.AccountRef, err error) {
 	err = s.update(ctx, actor, func(t *tx) error {
-		ids = nil
-		// Parents first, so that their children find them.
 		rows, err := t.rows(t.ctx, `SELECT id FROM accounts WHERE deletion_id = $1 AND deleted_at IS NOT NULL ORDER BY key`, deletion)
-		left, err := collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return })
+		ids, err := collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return })
 		if err != nil {
 			return err
 		}
-		if len(left) == 0 {
+		if len(ids) == 0 {
 			return backoffice.ErrNotFound
 		}
-		for len(left) > 0 {
-			var later []string
-			var waits error
-			for _, id := range left {
-				err := t.restoreAccount(id)
-				var p backoffice.Problems
-				switch {
-				case errors.As(err, &p):
-					later, waits = append(later, id), err
-				case err != nil:
-					return err
-				default:
-					ids = append(ids, id)
-				}
-			}
-			if len(later) == len(left) {
-				return waits
-			}
-			left = later
+		var refused []refusedRestore
+		restored, refused, err = t.restoreAccounts(ids)
+		if err == nil && len(refused) > 0 {
+			err = refused[0].why
+		}
+		return err
+	})
+	if err != nil {
+		restored = nil
+	}
+	return restored, err
+}
+
+// RestoreAccounts brings several accounts back from the bin as one act; those
+// whose parent stays in the bin, and those that are not in it, are refused one
+// by one. Errors: none of single accounts.
+func (s *Store) RestoreAccounts(ctx context.Context, actor backoffice.Actor, ids []string) (results []BulkResult, err error) {
+	err = s.update(ctx, actor, func(t *tx) error {
+		results = results[:0]
+		restored, refused, err := t.restoreAccounts(ids)
+		if err != nil {
+			return err
+		}
+		for _, a := range restored {
+			results = append(results, BulkResult{ID: a.ID, Name: a.Name})
+		}
+		for _, r := range refused {
+			results = append(results, BulkResult{ID: r.account.ID, Name: r.account.Name, Refused: r.why.Error()})
 		}
 		return nil
 	})
-	return ids, err
+	return results, err
 }
 
 // RestoreAccount brings one account back from the bin. Errors: ErrNotFound,
 // Problems when its parent is in the bin.
 func (s *Store) RestoreAccount(ctx context.Context, actor backoffice.Actor, id string) error {
-	return s.update(ctx, actor, func(t *tx) error { return t.restoreAccount(id) })
+	return s.update(ctx, actor, func(t *tx) error {
+		_, err := t.restoreAccount(id)
+		return err
+	})
 }
 
-func (t *tx) restoreAccount(id string) error {
+type refusedRestore struct {
+	account backoffice.AccountRef
+	why     error
+}
+
+// restoreAccounts brings back what can be, parents before their children.
+func (t *tx) restoreAccounts(ids []string) (restored []backoffice.AccountRef, refused []refusedRestore, err error) {
+	for len(ids) > 0 {
+		var later []string
+		refused = refused[:0]
+		for _, id := range ids {
+			a, err := t.restoreAccount(id)
+			var p backoffice.Problems
+			switch {
+			case errors.Is(err, backoffice.ErrNotFound):
+				refused = append(refused, refusedRestore{backoffice.AccountRef{ID: id}, backoffice.Problems{"": "It is not in the bin any more."}})
+				later = append(later, id)
+			case errors.As(err, &p):
+				refused = append(refused, refusedRestore{a, err})
+				later = append(later, id)
+			case err != nil:
+				return nil, nil, err
+			default:
+				restored = append(restored, a)
+			}
+		}
+		if len(later) == len(ids) {
+			break
+		}
+		ids = later
+	}
+	return restored, refused, nil
+}
+
+func (t *tx) restoreAccount(id string) (ref backoffice.AccountRef, err error) {
 	a, err := readAccount(t.ctx, t, backoffice.DayOf(t.now), selectAccountByID, id)
+	if err == nil && a.DeletedAt.IsZero() {
+		err = backoffice.ErrNotFound
+	}
 	if err != nil {
-		return err
+		return ref, err
 	}
-	if a.DeletedAt.IsZero() {
-		return backoffice.ErrNotFound
-	}
+	ref = backoffice.AccountRef{Key: a.Key, ID: a.ID, Name: a.Name}
 	if a.ParentKey != 0 {
 		var binned bool
 		if err := t.get(`SELECT deleted_at IS NOT NULL FROM accounts WHERE key = $1`, a.ParentKey).Scan(&binned); err != nil {
-			return err
+			return ref, err
 		}
 		if binned {
-			return backoffice.Problems{"": fmt.Sprintf("Its parent %s is in the bin. Restore that one first.", a.ParentName)}
+			return ref, backoffice.Problems{"": fmt.Sprintf("Its parent “%s” is in the bin. Restore that one first, or both together.", a.ParentName)}
 		}
 	}
 	if err := t.one(`UPDATE accounts SET deleted_at = NULL, deletion_id = NULL WHERE key = $1`, a.Key); err != nil {
-		return err
+		return ref, err
 	}
 	if err := t.recountEngagement(a.Key); err != nil {
-		return err
+		return ref, err
 	}
 	if err := t.recountMemberships(a.Key, a.CreatedAt); err != nil {
-		return err
+		return ref, err
 	}
 	_, search := accountKeys(a.Name, a.ID)
 	if err := t.s.index.put(t, a.Key, search); err != nil {
-		return err
+		return ref, err
 	}
 	days, err := t.visitDays(a.Key)
 	if err != nil {
-		return err
+		return ref, err
 	}
 	t.kpi.countAccount(countOf(&a), 1)
 	t.kpi.countActive(backoffice.DayOf(a.CreatedAt), days, 1)
 	t.kpi.binned--
-	return t.record(event{action: "account.restored", kind: "account", id: a.ID, name: a.Name, accountKey: a.Key, after: accountPayload(a)})
+	return ref, t.record(event{action: "account.restored", kind: "account", id: a.ID, name: a.Name, accountKey: a.Key, after: accountPayload(a)})
 }
 
 // moveChildrenUp puts an account's sub-accounts under its parent, or at the top.
@@ -262,7 +307,6 @@ func (t *tx) moveChildrenUp(a backoffice.Account) error {
 		}
 		after := before
 		after.ParentKey, after.ParentID, after.ParentName = a.ParentKey, a.ParentID, a.ParentName
-		after.Version++
 		if err := t.saveAccount(before, after); err != nil {
 			return err
 		}
@@ -277,30 +321,61 @@ func (t *tx) moveChildrenUp(a backoffice.Account) error {
 // Binned is a line of the bin.
 type Binned struct {
 	ID, Name   string
+	ParentID   string
 	ParentName string
 	DeletedAt  time.Time
 	DeletedBy  string
 	PurgeAt    time.Time
 	Members    int64
+
+	key int64
 }
 
-// Bin returns what is in the bin, the newest deletion first, at most limit
-// lines of what was deleted before the cursor (the zero time: from the newest).
-func (s *Store) Bin(ctx context.Context, before time.Time, limit int) ([]Binned, error) {
-	at := int64(1) << 62
-	if !before.IsZero() {
-		at = before.UnixMicro()
+// BinFilter says which part of the bin is shown: what Query is part of the name
+// or ID of, after or before the account with that ID.
+type BinFilter struct{ Query, After, Before string }
+
+// BinPage is a page of the bin; Next and Prev are what After and Before take.
+type BinPage struct {
+	Rows       []Binned
+	Total      int64
+	Next, Prev string
+}
+
+// Bin returns a page of what is in the bin, the newest deletion first.
+func (s *Store) Bin(ctx context.Context, f BinFilter) (page BinPage, err error) {
+	const (
+		head = `SELECT a.key, a.id, a.name, COALESCE(p.id, ''), COALESCE(p.name, ''), a.deleted_at,
+			COALESCE((SELECT e.actor_name FROM events e WHERE e.object_id = a.id AND e.action = 'account.deleted' ORDER BY e.key DESC LIMIT 1), ''),
+			(SELECT COUNT(*) FROM memberships m WHERE m.account_key = a.key)
+			FROM accounts a LEFT JOIN accounts p ON p.key = a.parent_key
+			WHERE a.deleted_at IS NOT NULL AND a.search LIKE $1 ESCAPE '\'`
+		place = ` (SELECT b.deleted_at, b.key FROM accounts b WHERE b.id = $3)`
+	)
+	pattern := like(foldQuery(f.Query))
+	if err := s.query().row(ctx, `SELECT COUNT(*) FROM accounts a WHERE a.deleted_at IS NOT NULL AND a.search LIKE $1 ESCAPE '\'`, pattern).Scan(&page.Total); err != nil {
+		return page, err
 	}
-	rows, err := s.query().rows(ctx, `SELECT a.id, a.name, COALESCE(p.name, ''), a.deleted_at,
-		COALESCE((SELECT e.actor_name FROM events e WHERE e.object_id = a.id AND e.action = 'account.deleted' ORDER BY e.key DESC LIMIT 1), ''),
-		(SELECT COUNT(*) FROM memberships m WHERE m.account_key = a.key)
-		FROM accounts a LEFT JOIN accounts p ON p.key = a.parent_key
-		WHERE a.deleted_at IS NOT NULL AND a.deleted_at < $1 ORDER BY a.deleted_at DESC, a.key DESC LIMIT $2`, at, limit)
-	return collect(rows, err, func(r rowScanner) (b Binned, err error) {
-		err = r.Scan(&b.ID, &b.Name, &b.ParentName, micros{&b.DeletedAt}, &b.DeletedBy, &b.Members)
+	text, args := head+` ORDER BY a.deleted_at DESC, a.key DESC LIMIT $2`, []any{pattern, backoffice.PageSize + 1}
+	switch {
+	case f.Before != "":
+		text = head + ` AND (a.deleted_at, a.key) >` + place + ` ORDER BY a.deleted_at, a.key LIMIT $2`
+		args = append(args, f.Before)
+	case f.After != "":
+		text = head + ` AND (a.deleted_at, a.key) <` + place + ` ORDER BY a.deleted_at DESC, a.key DESC LIMIT $2`
+		args = append(args, f.After)
+	}
+	rows, err := s.query().rows(ctx, text, args...)
+	page.Rows, err = collect(rows, err, func(r rowScanner) (b Binned, err error) {
+		err = r.Scan(&b.key, &b.ID, &b.Name, &b.ParentID, &b.ParentName, micros{&b.DeletedAt}, &b.DeletedBy, &b.Members)
 		b.PurgeAt = b.DeletedAt.Add(backoffice.BinDays * 24 * time.Hour)
 		return
 	})
+	if err != nil {
+		return page, err
+	}
+	page.Rows, page.Prev, page.Next = window(page.Rows, backoffice.PageSize, f.After, f.Before, func(b Binned) string { return b.ID })
+	return page, nil
 }
 
 // Purge removes for good what has been in the bin for longer than 30 days, at

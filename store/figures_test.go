@@ -72,11 +72,13 @@ func TestFiguresModel(t *testing.T) {
 						continue
 					}
 					i := rapid.IntRange(0, len(deletions)-1).Draw(r, "deletion")
-					ids, err := s.Restore(ctx, actor, deletions[i])
+					restored, err := s.Restore(ctx, actor, deletions[i])
 					if err != nil {
 						r.Fatal(err)
 					}
-					live = append(live, ids...)
+					for _, a := range restored {
+						live = append(live, a.ID)
+					}
 					deletions = append(deletions[:i:i], deletions[i+1:]...)
 				case "reseller":
 					if len(live) > 0 {

@@ -140,11 +140,11 @@ func TestPolicyForUserIsTheStrictestOfAllAccounts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		members, err := s.Members(ctx, harbor, "", 1)
-		if err != nil || len(members) != 1 {
+		members, err := s.Members(ctx, harbor, backoffice.MemberFilter{})
+		if err != nil || len(members.Rows) == 0 {
 			t.Fatal(members, err)
 		}
-		u := members[0]
+		u := members.Rows[0]
 		held := func() backoffice.Policy {
 			p, err := s.PolicyForUser(ctx, u.ID)
 			if err != nil {

@@ -2,8 +2,8 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -142,42 +142,133 @@ func (t *tx) firstUserRoles() ([]int64, error) {
 	return collect(rows, err, func(r rowScanner) (v int64, err error) { err = r.Scan(&v); return })
 }
 
-// Members returns up to limit users of an account, the primary user first, then
-// by e-mail; the ones after the e-mail address `after` only. Errors: none for
-// an account without users.
-func (s *Store) Members(ctx context.Context, a backoffice.Account, after string, limit int) ([]backoffice.Member, error) {
-	q := s.query()
-	text := `SELECT m.key, u.key, ` + userColumns.names("u.") + `, m.status, m.disabled, m.created_at, m.last_visit_at, m.visits
-		FROM memberships m JOIN users u ON u.key = m.user_key WHERE m.account_key = $1`
-	var rows *sql.Rows
-	var err error
-	if after == "" {
-		rows, err = q.rows(ctx, text+` ORDER BY CASE WHEN u.key = $2 THEN 0 ELSE 1 END, u.email LIMIT $3`, a.Key, a.PrimaryUserKey, limit)
-	} else {
-		rows, err = q.rows(ctx, text+` AND u.key <> $2 AND u.email > $3 ORDER BY u.email LIMIT $4`, a.Key, a.PrimaryUserKey, after, limit)
+// memberOrder puts the primary user, $2, before all others, who follow by e-mail.
+const memberOrder = `CASE WHEN u.key = $2 THEN '' ELSE u.email END`
+
+// membersWhere reads users of an account with their roles: all of one
+// statement, however many there are. where is a constant piece.
+func (q query) membersWhere(ctx context.Context, where string, desc bool, args ...any) ([]backoffice.Member, error) {
+	dir := ""
+	if desc {
+		dir = " DESC"
 	}
-	type keyed struct {
-		key int64
-		backoffice.Member
-	}
-	found, err := collect(rows, err, func(r rowScanner) (m keyed, err error) {
-		dest := append([]any{&m.key, &m.Key}, userColumns.scan(&m.User)...)
-		err = r.Scan(append(dest, &m.Status, &m.Disabled, micros{&m.Since}, zeroMicros{&m.LastVisit}, &m.Visits)...)
-		m.Primary = m.Key == a.PrimaryUserKey
+	rows, err := q.rows(ctx, `SELECT x.*, COALESCE((SELECT string_agg(o.name, '`+"\n"+`') FROM (SELECT r.name FROM membership_roles mr
+			JOIN roles r ON r.key = mr.role_key WHERE mr.membership_key = x.membership ORDER BY r.level, r.name) o), '')
+		FROM (SELECT m.key AS membership, u.key, `+userColumns.names("u.")+`, m.status, m.disabled, m.created_at AS since, m.last_visit_at, m.visits,
+			`+memberOrder+` AS place FROM memberships m JOIN users u ON u.key = m.user_key
+			WHERE m.account_key = $1 AND `+where+` ORDER BY place`+dir+` LIMIT `+strconv.Itoa(backoffice.MembersPerPage+1)+`) x ORDER BY x.place`+dir, args...)
+	return collect(rows, err, func(r rowScanner) (m backoffice.Member, err error) {
+		var membership int64
+		var place, roles string
+		dest := append([]any{&membership, &m.Key}, userColumns.scan(&m.User)...)
+		err = r.Scan(append(dest, &m.Status, &m.Disabled, micros{&m.Since}, zeroMicros{&m.LastVisit}, &m.Visits, &place, &roles)...)
+		m.Primary = place == ""
+		if roles != "" {
+			m.Roles = strings.Split(roles, "\n")
+		}
 		return
 	})
-	if err != nil {
-		return nil, err
+}
+
+// Members returns a page of the users of an account, the primary user first,
+// then by e-mail. A position that is not there any more opens an empty page.
+// Errors: none for an account without users.
+func (s *Store) Members(ctx context.Context, a backoffice.Account, f backoffice.MemberFilter) (page backoffice.MembersPage, err error) {
+	if f.Query = backoffice.Fold(f.Query); f.Query != "" {
+		return s.searchMembers(ctx, a, f)
 	}
-	members := make([]backoffice.Member, len(found))
-	for i, m := range found {
-		members[i] = m.Member
-		rows, err := q.rows(ctx, `SELECT r.name FROM membership_roles mr JOIN roles r ON r.key = mr.role_key WHERE mr.membership_key = $1 ORDER BY r.level, r.name`, m.key)
-		if members[i].Roles, err = collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return }); err != nil {
-			return nil, err
+	q := s.query()
+	page.Total = a.Users
+	since := int64(0)
+	if f.Active {
+		since = s.activeSince()
+		if err := q.row(ctx, `SELECT COUNT(*) FROM memberships WHERE account_key = $1 AND last_visit_at >= $2`, a.Key, since).Scan(&page.Total); err != nil {
+			return page, err
 		}
 	}
-	return members, nil
+	const place = `(SELECT ` + memberOrder + ` FROM users u WHERE u.id = $4)`
+	switch {
+	case f.Before != "":
+		page.Rows, err = q.membersWhere(ctx, `m.last_visit_at >= $3 AND `+memberOrder+` < `+place, true, a.Key, a.PrimaryUserKey, since, f.Before)
+	case f.After != "":
+		page.Rows, err = q.membersWhere(ctx, `m.last_visit_at >= $3 AND `+memberOrder+` > `+place, false, a.Key, a.PrimaryUserKey, since, f.After)
+	default:
+		page.Rows, err = q.membersWhere(ctx, `m.last_visit_at >= $3`, false, a.Key, a.PrimaryUserKey, since)
+	}
+	if err != nil {
+		return page, err
+	}
+	page.Rows, page.Prev, page.Next = window(page.Rows, backoffice.MembersPerPage, f.After, f.Before, func(m backoffice.Member) string { return m.ID })
+	return page, nil
+}
+
+// activeSince is from when on a visit makes a user or an account active today.
+func (s *Store) activeSince() int64 {
+	return (backoffice.DayOf(s.Now()) - backoffice.ActiveDays + 1).Start().UnixMicro()
+}
+
+// searchMembers finds users of one account by part of name or e-mail, folded
+// alike on both engines; it walks through the account's users only.
+func (s *Store) searchMembers(ctx context.Context, a backoffice.Account, f backoffice.MemberFilter) (page backoffice.MembersPage, err error) {
+	type match struct {
+		key int64
+		id  string
+	}
+	since := int64(0)
+	if f.Active {
+		since = s.activeSince()
+	}
+	rows, err := s.query().rows(ctx, `SELECT m.key, u.id, u.email, u.name FROM memberships m JOIN users u ON u.key = m.user_key
+		WHERE m.account_key = $1 AND m.last_visit_at >= $3 ORDER BY `+memberOrder, a.Key, a.PrimaryUserKey, since)
+	if err != nil {
+		return page, err
+	}
+	defer rows.Close()
+	var found []match
+	from, to := 0, -1
+	for rows.Next() {
+		var m match
+		var email, name string
+		if err := rows.Scan(&m.key, &m.id, &email, &name); err != nil {
+			return page, err
+		}
+		if m.id == f.Before {
+			to = len(found)
+		}
+		if strings.Contains(backoffice.Fold(email), f.Query) || strings.Contains(backoffice.Fold(name), f.Query) || m.id == f.Query {
+			found = append(found, m)
+		}
+		if m.id == f.After {
+			from = len(found)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return page, err
+	}
+	rows.Close()
+	page.Total = int64(len(found))
+	if to >= 0 {
+		from = max(0, to-backoffice.MembersPerPage)
+	} else {
+		to = min(len(found), from+backoffice.MembersPerPage)
+	}
+	if from >= to {
+		return page, nil
+	}
+	if from > 0 {
+		page.Prev = found[from].id
+	}
+	if to < len(found) {
+		page.Next = found[to-1].id
+	}
+	args := []any{a.Key, a.PrimaryUserKey}
+	marks := make([]string, 0, to-from)
+	for _, m := range found[from:to] {
+		args = append(args, m.key)
+		marks = append(marks, "$"+strconv.Itoa(len(args)))
+	}
+	page.Rows, err = s.query().membersWhere(ctx, `m.key IN (`+strings.Join(marks, ", ")+`)`, false, args...)
+	return page, err
 }
 
 // splitRoles reads the roles of an import cell: keys separated by semicolons.

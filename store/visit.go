@@ -213,13 +213,6 @@ func (s *Store) VisitsByDay(ctx context.Context, accountKey int64, from, to back
 	return visitsByDay(ctx, s.query(), accountKey, from, to)
 }
 
-// ActiveUsers returns how many users visited an account on the days from from to to.
-func (s *Store) ActiveUsers(ctx context.Context, accountKey int64, from, to backoffice.Day) (n int64, err error) {
-	err = s.query().row(ctx, `SELECT COUNT(DISTINCT user_key) FROM visits WHERE account_key = $1 AND day BETWEEN $2 AND $3`,
-		accountKey, int64(from), int64(to)).Scan(&n)
-	return n, err
-}
-
 // VisitProblem says why the visit at Index of a batch was refused.
 type VisitProblem struct {
 	Index  int    `json:"index"`
