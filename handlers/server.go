@@ -20,6 +20,7 @@ import (
 
 	"steward/auth"
 	"steward/backoffice"
+	"steward/handlers/api"
 	"steward/static"
 	"steward/store"
 )
@@ -82,6 +83,13 @@ func New(o Options) (http.Handler, error) {
 	}
 	for _, r := range s.routes() {
 		e.Add(r.method, s.base+r.path, s.serve(r))
+	}
+	machine := api.New(o.Store, o.Log)
+	for _, r := range api.Routes() {
+		e.Add(r.Method, s.base+r.Path, func(ec echo.Context) error {
+			machine.Serve(r, ec.Response(), ec.Request(), ec.RealIP())
+			return nil
+		})
 	}
 	e.Any(s.base+static.Prefix+"*", echo.WrapHandler(http.StripPrefix(s.base, static.Handler())))
 	e.RouteNotFound("/*", func(echo.Context) error { return backoffice.ErrNotFound })
