@@ -86,6 +86,7 @@ func (p *importPlan) lookUpMemberships(wanted []accountEmail, roles bool) (map[a
 
 type userRecord struct {
 	row     backoffice.ImportedMembership
+	typed   string // the address as it was written
 	line    int64
 	refused *backoffice.RefusedCell
 }
@@ -95,6 +96,7 @@ func (p *importPlan) readUsers(r *csvReader) error {
 		rec := userRecord{line: r.line, refused: r.misshapen()}
 		if rec.refused == nil {
 			var err error
+			rec.typed, _ = r.cell("email")
 			if rec.row, err = backoffice.ParseImportedMembership(r.cell, p.roles, p.now); err != nil && !errors.As(err, &rec.refused) {
 				return rec, err
 			}
@@ -161,7 +163,7 @@ func (p *importPlan) placeMembership(rec userRecord) *backoffice.RefusedCell {
 	}
 	u := p.user(rec.row.Email)
 	if line, twice := p.lines[pair(i, u)]; twice {
-		return &backoffice.RefusedCell{Column: "email", Value: rec.row.Email, Reason: fmt.Sprintf("The address stands in line %d for this account already.", line)}
+		return &backoffice.RefusedCell{Column: "email", Value: rec.typed, Reason: fmt.Sprintf("The address stands in line %d for this account already.", line)}
 	}
 	p.lines[pair(i, u)] = int32(rec.line)
 	return nil
