@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"slices"
@@ -94,25 +93,9 @@ func (s *Store) Accounts(ctx context.Context, f backoffice.AccountFilter, cursor
 	if src.gather {
 		sortBy = s.dialect.plain(sortBy)
 	}
-	text := `SELECT a.key, a.id, a.name, a.name_sort, a.created_at, a.is_reseller, COALESCE(p.id, ''), COALESCE(p.name, ''), a.primary_email,
-		e.users, e.visits, e.last_visit_at, e.recent_day, e.recent FROM ` + s.accountTables(order, src) +
-		` LEFT JOIN accounts p ON p.key = a.parent_key WHERE ` + strings.Join(l.where, " AND ") +
+	rest := `FROM ` + s.accountTables(order, src) + ` LEFT JOIN accounts p ON p.key = a.parent_key WHERE ` + strings.Join(l.where, " AND ") +
 		` ORDER BY ` + sortBy + dir + `, ` + order.key() + dir + ` LIMIT ` + l.arg(backoffice.PageSize+1)
-	type keyed struct {
-		backoffice.AccountRow
-		sort string
-	}
-	today := backoffice.DayOf(now)
-	rows, err := s.query().rows(ctx, text, l.args...)
-	found, err := collect(rows, err, func(r rowScanner) (k keyed, err error) {
-		var created, last, recentDay int64
-		var recent sql.RawBytes
-		err = r.Scan(&k.Key, &k.ID, &k.Name, &k.sort, &created, &k.IsReseller, &k.ParentID, &k.ParentName, &k.PrimaryEmail,
-			&k.Users, &k.Visits, &last, &recentDay, &recent)
-		k.CreatedAt, k.LastVisit = backoffice.FromMicros(created), backoffice.FromMicros(last)
-		k.Recent = unpackRecent(recent, backoffice.Day(recentDay), today)
-		return
-	})
+	found, err := s.accountRows(ctx, rest, l.args, backoffice.DayOf(now))
 	if err != nil {
 		return backoffice.AccountsPage{}, err
 	}
@@ -123,10 +106,7 @@ func (s *Store) Accounts(ctx context.Context, f backoffice.AccountFilter, cursor
 	if c.Back {
 		slices.Reverse(found)
 	}
-	page := backoffice.AccountsPage{Rows: make([]backoffice.AccountRow, len(found)), First: 1}
-	for i, k := range found {
-		page.Rows[i] = k.AccountRow
-	}
+	page := backoffice.AccountsPage{Rows: found, First: 1}
 	if page.Total, page.More, err = s.accountTotal(ctx, f, src, now, c.Edge && !c.Back && !more, len(found)); err != nil {
 		return page, err
 	}
@@ -139,11 +119,11 @@ func (s *Store) Accounts(ctx context.Context, f backoffice.AccountFilter, cursor
 		page.First = c.At
 	}
 	if n := len(found); n > 0 {
-		at := func(k keyed) listCursor {
+		at := func(k backoffice.AccountRow) listCursor {
 			c := listCursor{Text: "", Key: k.Key}
 			switch f.Sort {
 			case backoffice.SortName:
-				c.Text = k.sort
+				c.Text, _ = accountKeys(k.Name, k.ID)
 			case backoffice.SortPrimaryUser:
 				c.Text = k.PrimaryEmail
 			case backoffice.SortCreated:
@@ -172,6 +152,31 @@ func (s *Store) Accounts(ctx context.Context, f backoffice.AccountFilter, cursor
 		}
 	}
 	return page, nil
+}
+
+// accountRows reads the rows of a list whose statement ends with rest.
+func (s *Store) accountRows(ctx context.Context, rest string, args []any, today backoffice.Day) ([]backoffice.AccountRow, error) {
+	text, ok := s.lists.Load(rest)
+	if !ok {
+		text = s.dialect.packedSelect(rest, "a.key", "a.id", "a.name", "a.created_at", truth("a.is_reseller"), "COALESCE(p.id, '')", "COALESCE(p.name, '')",
+			"a.primary_email", "e.users", "e.visits", "e.last_visit_at", "e.recent_day", s.dialect.hex("e.recent"))
+		s.lists.Store(rest, text)
+	}
+	p, err := s.query().packed(ctx, text.(string), args...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]backoffice.AccountRow, 0, backoffice.PageSize+1)
+	for p.more() {
+		var r backoffice.AccountRow
+		r.Key, r.ID, r.Name, r.CreatedAt, r.IsReseller = p.int(), p.text(), p.text(), backoffice.FromMicros(p.int()), p.flag()
+		r.ParentID, r.ParentName, r.PrimaryEmail = p.text(), p.text(), p.text()
+		r.Users, r.Visits, r.LastVisit = p.int(), p.int(), backoffice.FromMicros(p.int())
+		day := backoffice.Day(p.int())
+		unpackRecentHex(&r.Recent, p.text(), day, today)
+		out = append(out, r)
+	}
+	return out, p.err
 }
 
 func (o accountOrder) key() string {

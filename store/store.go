@@ -28,6 +28,7 @@ type Store struct {
 	now     func() time.Time
 
 	reads   sync.Map // statement -> *sql.Stmt on the read pool
+	lists   sync.Map // end of a list's statement -> the whole
 	bulks   sync.Map // bulkText -> statement of many rows
 	writer  *writer  // SQLite's single writing connection
 	version versionWatch

@@ -167,6 +167,30 @@ func unpackRecent(b []byte, newest, today backoffice.Day) (r [backoffice.RecentD
 	return r
 }
 
+// unpackRecentHex is unpackRecent for bytes in hexadecimal digits.
+func unpackRecentHex(r *[backoffice.RecentDays]uint16, digits string, newest, today backoffice.Day) {
+	if len(digits) != 4*backoffice.RecentDays {
+		return
+	}
+	shift := int(today - newest)
+	for i := range r {
+		if j := i + shift; j >= 0 && j < backoffice.RecentDays {
+			d := digits[4*j : 4*j+4]
+			r[i] = uint16(hexDigit(d[0]))<<4 | uint16(hexDigit(d[1])) | uint16(hexDigit(d[2]))<<12 | uint16(hexDigit(d[3]))<<8
+		}
+	}
+}
+
+func hexDigit(c byte) byte {
+	if c >= 'a' {
+		return c - 'a' + 10
+	}
+	if c >= 'A' {
+		return c - 'A' + 10
+	}
+	return c - '0'
+}
+
 // visitDays returns the days on which an account was visited, in ascending order.
 func (t *tx) visitDays(account int64) ([]backoffice.Day, error) {
 	rows, err := t.rows(t.ctx, `SELECT DISTINCT day FROM visits WHERE account_key = $1 ORDER BY day`, account)
