@@ -53,14 +53,14 @@ CREATE INDEX accounts_primary_user ON accounts (primary_user_key) WHERE primary_
 CREATE INDEX accounts_bin ON accounts (deleted_at, key) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE account_logos (
-  account_key BIGINT NOT NULL PRIMARY KEY REFERENCES accounts (key),
+  account_key {{.Key}} REFERENCES accounts (key),
   png         {{.Bytes}} NOT NULL
 );
 
 -- What visits and memberships add up to, one narrow row for each account that is
 -- not in the bin: it is written with every visit.
 CREATE TABLE engagement (
-  account_key   BIGINT NOT NULL PRIMARY KEY REFERENCES accounts (key),
+  account_key   {{.Key}} REFERENCES accounts (key),
   users         BIGINT NOT NULL DEFAULT 0,
   visits        BIGINT NOT NULL DEFAULT 0,
   last_visit_at BIGINT NOT NULL DEFAULT 0,
@@ -147,7 +147,7 @@ CREATE TABLE kpi_days (
 
 -- What a place has laid down itself, one column for each setting; NULL inherits.
 CREATE TABLE policies (
-  account_key      BIGINT NOT NULL PRIMARY KEY, -- 0: the environment
+  account_key      {{.Key}}, -- 0: the environment
   complexity       INTEGER, -- minimum length × 16 + the classes' bits
   mfa_enabled      BOOLEAN,
   mfa_force        INTEGER, -- 1 don't force, 2 except SSO, 3 force
@@ -281,7 +281,7 @@ CREATE INDEX import_rows_action ON import_rows (import_key, kind, action, seq);
 -- The trail. An entry's digest covers the digest before it, so that nothing can
 -- be changed or taken out unseen; the payload may be purged, its digest stays.
 CREATE TABLE events (
-  key            BIGINT NOT NULL PRIMARY KEY, -- 1, 2, 3 … without gaps
+  key            {{.Key}}, -- 1, 2, 3 … without gaps
   id             TEXT {{.Raw}} NOT NULL,
   at             BIGINT NOT NULL,
   actor_kind     TEXT NOT NULL,

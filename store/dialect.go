@@ -24,10 +24,12 @@ var (
 	postgresDialect = &dialect{name: "postgres", engine: migrations.PostgreSQL}
 )
 
-var placeholder = regexp.MustCompile(`\$(\d+)`)
+var placeholder = regexp.MustCompile(`(LIMIT |LIKE )?\$(\d+)`)
 
 // text translates a statement. go-sqlite3 binds $N by order of first
-// appearance, silently; ?N it binds by number.
+// appearance, silently; ?N it binds by number. A parameter that stands alone
+// behind LIMIT or LIKE has SQLite plan the statement anew each time it is bound,
+// which takes longer than to run it: an expression does not.
 func (d *dialect) text(query string) string {
 	if d.engine.PostgreSQL {
 		return query
@@ -35,7 +37,16 @@ func (d *dialect) text(query string) string {
 	if t, ok := d.texts.Load(query); ok {
 		return t.(string)
 	}
-	t := placeholder.ReplaceAllString(query, `?$1`)
+	t := placeholder.ReplaceAllStringFunc(query, func(found string) string {
+		word, number, _ := strings.Cut(found, "$")
+		switch word {
+		case "LIMIT ":
+			return "LIMIT 0 + ?" + number
+		case "LIKE ":
+			return "LIKE ('' || ?" + number + ")"
+		}
+		return "?" + number
+	})
 	d.texts.Store(query, t)
 	return t
 }
