@@ -1,7 +1,12 @@
 package store
 
 import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
 	"regexp"
 	"strings"
 	"sync"
@@ -82,7 +87,7 @@ func (d *dialect) violated(err error) string {
 }
 
 // unavailable reports whether err means that the storage itself does not serve:
-// full disk, failed input or output, lost server.
+// full disk, failed input or output, lost server, a database that was closed.
 func (d *dialect) unavailable(err error) bool {
 	var lite sqlite3.Error
 	if errors.As(err, &lite) {
@@ -95,13 +100,29 @@ func (d *dialect) unavailable(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code[:2] {
-		case "08", "53", "57", "58":
+		case "08", "40", "53", "57", "58":
 			return true
 		}
 		return false
 	}
-	var connect *pgconn.ConnectError
-	return errors.As(err, &connect)
+	var network net.Error
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false // the caller's own end
+	}
+	return errors.As(err, new(*pgconn.ConnectError)) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) || closed(err)
+}
+
+// closed reports whether err is what database/sql says after Close; it gives
+// these two no name.
+func closed(err error) bool {
+	for err != nil {
+		if t := err.Error(); t == "sql: database is closed" || t == "sql: statement is closed" {
+			return true
+		}
+		err = errors.Unwrap(err)
+	}
+	return false
 }
 
 // busy reports whether err means that somebody else has the SQLite file open.

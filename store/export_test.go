@@ -31,3 +31,31 @@ func (s *Store) SetParentForTest(ctx context.Context, id, parent string) error {
 		return t.saveAccount(before, after)
 	})
 }
+
+// Unit is a unit of work, for tests of how units end.
+type Unit = tx
+
+// Update runs fn as one unit of work.
+func (s *Store) Update(ctx context.Context, fn func(*Unit) error) error {
+	return s.update(ctx, backoffice.System(), fn)
+}
+
+// Exec runs a statement within a unit of work.
+func (t *tx) Exec(text string, args ...any) (int64, error) { return t.exec(text, args...) }
+
+// Set writes a setting within a unit of work.
+func (t *tx) Set(name, value string) error { return t.setSetting(name, value) }
+
+// Setting returns a setting's value.
+func (s *Store) Setting(ctx context.Context, name string) (string, error) {
+	return setting(ctx, s.query(), name)
+}
+
+// WriterConn hands the writing connection of SQLite to a test.
+func (s *Store) WriterConn(do func(any) error) error { return s.writer.conn.Raw(do) }
+
+// Texts returns the statements that were prepared for reading.
+func (s *Store) Texts() (out []string) {
+	s.reads.Range(func(k, _ any) bool { out = append(out, k.(string)); return true })
+	return out
+}

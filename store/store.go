@@ -36,6 +36,8 @@ type Store struct {
 	index   accountIndex
 	secret  []byte // signs the cursors of lists
 	lock    *os.File
+
+	turns chan struct{} // PostgreSQL's writers of this process, one writing and one behind it
 }
 
 // Options change how a database is opened.
@@ -199,7 +201,7 @@ func (s *Store) openPostgres(ctx context.Context, dsn string, o Options) error {
 	if err != nil {
 		return err
 	}
-	s.write, s.read = db, db
+	s.write, s.read, s.turns = db, db, make(chan struct{}, 2)
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
 	if err := db.PingContext(ctx); err != nil {

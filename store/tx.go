@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -123,12 +122,21 @@ func (s *Store) update(ctx context.Context, actor backoffice.Actor, fn func(*tx)
 	if s.writer != nil {
 		err = s.writer.do(ctx, actor, fn)
 	} else {
-		err = s.updatePostgres(context.WithoutCancel(ctx), actor, fn)
+		err = s.updatePostgres(ctx, actor, fn)
 	}
 	return s.fail(err)
 }
 
 func (s *Store) updatePostgres(ctx context.Context, actor backoffice.Actor, fn func(*tx) error) error {
+	// Who waits for a turn may be given up, and holds no connection that a reader
+	// could use. From the first statement on the unit of work runs to its end.
+	select {
+	case s.turns <- struct{}{}:
+		defer func() { <-s.turns }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	ctx = context.WithoutCancel(ctx)
 	p, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -175,7 +183,7 @@ const (
 	groupTime  = 10 * time.Millisecond
 )
 
-var errClosed = errors.New("the database is closed")
+var errClosed = fmt.Errorf("the database is closed: %w", sql.ErrConnDone)
 
 func newWriter(s *Store) (*writer, error) {
 	conn, err := s.write.Conn(context.Background())
@@ -301,10 +309,11 @@ func (w *writer) unit(u *unit) (lost error) {
 		return err
 	}
 	if _, err := w.exec(ctx, "ROLLBACK TO unit"); err != nil {
+		// What befell this unit is why there is nothing left to go back to.
 		if u.err == nil {
 			u.err = err
 		}
-		return err
+		return u.err
 	}
 	_, err := w.exec(ctx, "RELEASE unit")
 	return err

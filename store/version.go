@@ -37,12 +37,12 @@ func (s *Store) dataVersion(ctx context.Context) (version int64, ok bool, err er
 	defer v.mu.Unlock()
 	if v.conn == nil {
 		if v.conn, err = s.read.Conn(context.Background()); err != nil {
-			return 0, false, err
+			return 0, false, s.fail(err)
 		}
 		if v.stmt, err = v.conn.PrepareContext(context.Background(), "PRAGMA data_version"); err != nil {
 			v.conn.Close()
 			v.conn = nil
-			return 0, false, err
+			return 0, false, s.fail(err)
 		}
 	}
 	err = v.stmt.QueryRowContext(context.WithoutCancel(ctx)).Scan(&version)
