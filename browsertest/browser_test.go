@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -207,10 +208,17 @@ func eval[T any](p *tab, expression string) (v T) {
 	return v
 }
 
-// wait blocks until a JavaScript expression is true.
+// wait blocks until a JavaScript expression is true, on this page or on one that
+// the browser is on its way to.
 func (p *tab) wait(expression string) {
 	p.t.Helper()
-	p.run(chromedp.Poll(expression, nil, chromedp.WithPollingTimeout(15*time.Second)))
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(30 * time.Millisecond) {
+		var ok bool
+		if err := chromedp.Run(p.ctx, chromedp.Evaluate(`!!(`+expression+`)`, &ok)); err == nil && ok {
+			return
+		}
+	}
+	p.run(chromedp.ActionFunc(func(context.Context) error { return fmt.Errorf("never came true: %s", expression) }))
 }
 
 // text is the visible text of the first element that matches.
@@ -227,7 +235,7 @@ func (p *tab) click(selector string) {
 
 func (p *tab) fill(selector, value string) {
 	p.t.Helper()
-	p.run(chromedp.WaitVisible(selector, chromedp.ByQuery), chromedp.SetValue(selector, "", chromedp.ByQuery), chromedp.SendKeys(selector, value, chromedp.ByQuery))
+	p.run(chromedp.WaitVisible(selector, chromedp.ByQuery), chromedp.Evaluate(`document.querySelector("`+selector+`").value = ""`, nil), chromedp.SendKeys(selector, value, chromedp.ByQuery))
 }
 
 // picture writes a PNG of the whole page.
