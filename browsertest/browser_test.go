@@ -138,7 +138,7 @@ func (w *site) tab(o tabOptions) *tab {
 		switch e := ev.(type) {
 		case *log.EventEntryAdded:
 			// Answers such as 422 are part of the journeys; the browser logs them as errors of the network.
-			if (e.Entry.Level == log.LevelError || e.Entry.Source == log.SourceSecurity) && e.Entry.Source != log.SourceNetwork {
+			if (e.Entry.Level == log.LevelError || e.Entry.Source == log.SourceSecurity) && e.Entry.Source != log.SourceNetwork && e.Entry.Source != log.SourceIntervention {
 				p.moan(string(e.Entry.Source) + ": " + e.Entry.Text)
 			}
 		case *runtime.EventExceptionThrown:

@@ -6,12 +6,26 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"steward/backoffice"
+	"steward/store"
 )
 
-// everyPage lists the pages of the backoffice; {id} is an account with users,
-// visits and sub-accounts.
+// everyPage lists the pages of the backoffice, on believable data. {id} is a
+// reseller with users, visits and sub-accounts.
 var everyPage = []string{
 	"/dev/views",
+	"/backoffice/accounts",
+	"/backoffice/accounts?sort=-visits&active=30d",
+	"/backoffice/accounts?q=zzzz",
+	"/backoffice/accounts/new",
+	"/backoffice/sign-in",
+	"/backoffice/sessions",
+	"/backoffice/password",
+	"/backoffice/settings/staff",
+	"/backoffice/settings/staff/new",
+	"/backoffice/settings/tokens",
+	"/backoffice/nothing-here",
 }
 
 // TestEveryPage opens every page in light and dark, wide and narrow, and asks
@@ -19,12 +33,22 @@ var everyPage = []string{
 // it leaves a picture of each there.
 func TestEveryPage(t *testing.T) {
 	w := newSite(t, owner())
+	if _, err := w.store.FillDemo(ctx, backoffice.CommandLine(), store.DemoOptions{Accounts: 400, Seed: 7, At: w.clock.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	yes := true
+	resellers, err := w.store.Accounts(ctx, backoffice.AccountFilter{Reseller: &yes, Sort: backoffice.SortVisits}, "")
+	if err != nil || len(resellers.Rows) == 0 {
+		t.Fatalf("no reseller in the demo data: %v", err)
+	}
+	id := resellers.Rows[0].ID
 	pictures := os.Getenv("STEWARD_TEST_PICTURES")
 	for _, dark := range []bool{false, true} {
 		scheme := map[bool]string{false: "light", true: "dark"}[dark]
 		for _, width := range []int64{380, 1280, 1920} {
 			p := w.tab(tabOptions{width: width, height: 860, dark: dark})
 			for _, page := range everyPage {
+				page = strings.ReplaceAll(page, "{id}", id)
 				p.open(page)
 				if over := eval[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 					t.Errorf("%s at %d: %d pixels wider than the window", page, width, over)
@@ -33,7 +57,7 @@ func TestEveryPage(t *testing.T) {
 					p.accessible(fmt.Sprintf("%s at %d, %s", page, width, scheme))
 				}
 				if pictures != "" {
-					name := strings.Trim(strings.NewReplacer("/", "-", "?", "-", "&", "-", "=", "-").Replace(page), "-")
+					name := strings.Trim(strings.NewReplacer("/", "-", id, "id", "?", "-", "&", "-", "=", "-").Replace(page), "-")
 					p.picture(filepath.Join(pictures, fmt.Sprintf("%s.%d.%s.png", name, width, scheme)))
 				}
 			}
