@@ -293,6 +293,7 @@ type lever struct {
 	copy    func(*Policy, Policy)
 	join    func(*Policy, Policy)
 	clear   func(*PolicyRules)
+	take    func(*PolicyRules, PolicyRules)
 	show    func(Policy) string
 }
 
@@ -306,6 +307,7 @@ func simple[T comparable](setting Setting, label string, rule func(*PolicyRules)
 		copy:    func(dst *Policy, src Policy) { *field(dst) = *field(&src) },
 		join:    func(a *Policy, b Policy) { *field(a) = stricter(*field(a), *field(&b)) },
 		clear:   func(r *PolicyRules) { *rule(r) = Optional[T]{} },
+		take:    func(dst *PolicyRules, src PolicyRules) { *rule(dst) = *rule(&src) },
 		show:    func(p Policy) string { return show(*field(&p)) },
 	}
 }
@@ -375,6 +377,18 @@ func (r PolicyRules) IsSet(s Setting) bool { return leverOf(s).isSet(r) }
 func (r PolicyRules) Reset(s Setting) PolicyRules {
 	leverOf(s).clear(&r)
 	return r
+}
+
+// With returns the rules with the setting as other has it.
+func (r PolicyRules) With(s Setting, other PolicyRules) PolicyRules {
+	leverOf(s).take(&r, other)
+	return r
+}
+
+// With returns the policy with the setting as other has it.
+func (p Policy) With(s Setting, other Policy) Policy {
+	leverOf(s).copy(&p, other)
+	return p
 }
 
 // Show is the value that the rules themselves lay down, and "Inherited"

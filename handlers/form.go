@@ -22,6 +22,9 @@ func (c *call) posted() (url.Values, error) {
 	return req.PostForm, nil
 }
 
+// errTwice refuses a field that comes twice: nobody can say which was meant.
+var errTwice = echo.NewHTTPError(http.StatusBadRequest)
+
 // badRequest turns an error of decoding into 400, but leaves a body that is too
 // large what it is.
 func badRequest(err error) error {
@@ -32,7 +35,7 @@ func badRequest(err error) error {
 }
 
 // fields returns the value of each field that is named. One that comes twice is
-// 400: nobody can say which of the two was meant.
+// 400.
 func (c *call) fields(names ...string) (map[string]string, error) {
 	form, err := c.posted()
 	if err != nil {
@@ -41,7 +44,7 @@ func (c *call) fields(names ...string) (map[string]string, error) {
 	out := map[string]string{}
 	for _, n := range names {
 		if len(form[n]) > 1 {
-			return nil, echo.NewHTTPError(http.StatusBadRequest)
+			return nil, errTwice
 		}
 		out[n] = form.Get(n)
 	}

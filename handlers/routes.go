@@ -52,6 +52,7 @@ func (s *server) routes() []route {
 		{post, "/backoffice/settings/tokens/:id/revocation", backoffice.WriteTokens, s.revokeToken},
 	}
 	list = append(list, s.accountListRoutes()...)
+	list = append(list, s.policyRoutes()...)
 	list = append(list, s.devRoutes()...)
 	return list
 }

@@ -92,7 +92,7 @@ const (
 // SettingsTabs lists the parts of the settings; staff and API tokens are an
 // owner's alone.
 func SettingsTabs(base, current string, owner bool) []ui.Tab {
-	tabs := []ui.Tab{{Label: "Security policy", Href: base + "/backoffice/settings", Current: current == SettingsPolicy}}
+	tabs := []ui.Tab{{Label: "Security policy", Href: base + "/backoffice/settings/policy", Current: current == SettingsPolicy}}
 	if owner {
 		tabs = append(tabs,
 			ui.Tab{Label: "Staff", Href: base + "/backoffice/settings/staff", Current: current == SettingsStaff},
