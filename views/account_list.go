@@ -373,7 +373,7 @@ func (v AccountsView) accountCards() []ui.KPIProps {
 			p.Previous = "nothing to compare yet"
 			return p
 		}
-		p.Delta, p.Trend, p.Previous = ui.Signed(n-was), trend(float64(n-was), worse), ui.Number(was)+previous
+		p.Delta, p.Trend, p.Before, p.Previous = ui.Signed(n-was), trend(float64(n-was), worse), ui.Number(was), previous
 		return p
 	}
 	was := before.Accounts > 0
@@ -389,7 +389,7 @@ func (v AccountsView) accountCards() []ui.KPIProps {
 	} else {
 		// The change is that of the figures as they are shown.
 		step := math.Round(average*100)/100 - math.Round(averageBefore*100)/100
-		avg.Delta, avg.Previous = ui.SignedDecimal(step, 2), ui.Decimal(averageBefore, 2)+" 30 days earlier"
+		avg.Delta, avg.Before, avg.Previous = ui.SignedDecimal(step, 2), ui.Decimal(averageBefore, 2), "30 days earlier"
 		avg.Trend = trend(math.Round(step*100), "fell")
 		if avg.Trend == "up" {
 			avg.Trend = "rose"
@@ -398,14 +398,14 @@ func (v AccountsView) accountCards() []ui.KPIProps {
 	return []ui.KPIProps{
 		whole(ui.KPIProps{ID: "def-new", Label: "New accounts", Href: link("created=7d"),
 			Definition: "Accounts created in the last 7 days, counted to the second, in UTC. Compared with the 7 days before.",
-			Chart:      &ui.Mini{Bars: true, Before: 7, Values: floats(k.New)}}, now.NewAccounts, before.NewAccounts, " in the 7 days before", "down", true),
+			Chart:      &ui.Mini{Bars: true, Before: 7, Values: floats(k.New)}}, now.NewAccounts, before.NewAccounts, "in the 7 days before", "down", true),
 		whole(ui.KPIProps{ID: "def-active", Label: "Active accounts", Href: link("active=30d"),
 			Definition: "Accounts with at least one visit in the last 30 days, today included, in UTC. A visit is a user seen in an account on a day.",
-			Chart:      course(floats(k.Active))}, now.ActiveAccounts, before.ActiveAccounts, " 30 days earlier", "down", was),
+			Chart:      course(floats(k.Active))}, now.ActiveAccounts, before.ActiveAccounts, "30 days earlier", "down", was),
 		avg,
 		whole(ui.KPIProps{ID: "def-company", Label: "Company-domain accounts", Href: link("domain=company"),
 			Definition: "Accounts whose primary user has an e-mail domain that is not on the list of personal e-mail providers. Accounts without a primary user are not counted.",
-			Chart:      course(floats(k.Company))}, now.CompanyAccounts, before.CompanyAccounts, " 30 days earlier", "fell", was),
+			Chart:      course(floats(k.Company))}, now.CompanyAccounts, before.CompanyAccounts, "30 days earlier", "fell", was),
 	}
 }
 

@@ -40,8 +40,8 @@ func (a AccountRows) Render(_ context.Context, w io.Writer) error {
 
 // Pieces that every row repeats.
 var (
-	rowCopy   = `">` + string(ui.AppendIcon(nil, "copy")) + `</button></div>`
-	rowMenu   = `">` + string(ui.AppendIcon(nil, "ellipsis-vertical")) + `</a></td></tr>`
+	rowCopy   = `"><svg class="icon" aria-hidden="true"><use href="#i-copy"></use></svg></button></div>`
+	rowMenu   = `"><svg class="icon" aria-hidden="true"><use href="#i-menu"></use></svg></a></td></tr>`
 	rowSeller = `<span class="tag keep"><span class="cut"><bdi>Reseller</bdi></span></span>`
 )
 
@@ -52,8 +52,6 @@ func (a AccountRows) appendRow(b []byte, r *backoffice.AccountRow) []byte {
 	// An ID is made of letters, digits and . _ : - @, and needs no escaping.
 	b = append(b, `<tr data-id="`...)
 	b = append(b, r.ID...)
-	b = append(b, `" data-name="`...)
-	b = ui.AppendEscaped(b, r.Name)
 	if r.IsReseller {
 		b = append(b, `" data-flags="reseller`...)
 	}
@@ -99,7 +97,7 @@ func (a AccountRows) appendRow(b []byte, r *backoffice.AccountRow) []byte {
 	b = append(b, `</div></div></td>`...)
 	if a.Columns.Has(backoffice.ColumnCreated) {
 		b = append(b, `<td class="w-date c-created num nowrap" title="`...)
-		b = ui.AppendDateTime(b, r.CreatedAt)
+		b = ui.AppendClock(b, r.CreatedAt)
 		b = append(b, `">`...)
 		b = ui.AppendDate(b, r.CreatedAt)
 		b = append(b, `</td>`...)

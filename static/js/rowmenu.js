@@ -1,5 +1,5 @@
 // One menu for all rows of a page: it is filled for the row on opening. The row
-// carries data-id, data-name and data-flags; in the menu, {id} stands in
+// carries data-id and data-flags, its name stands in a.cell-name; in the menu, {id} stands in
 // addresses and values, data-if and data-unless name a flag.
 import { on } from "./dom.js";
 import { open } from "./fallback.js";
@@ -8,7 +8,8 @@ const patterns = new WeakMap();
 
 function fill(menu, row) {
   const flags = (row.dataset.flags || "").split(" ");
-  const values = { id: row.dataset.id, name: row.dataset.name };
+  const name = row.dataset.name ?? row.querySelector(".cell-name")?.textContent;
+  const values = { id: row.dataset.id, name };
   const put = (text, encode) => text.replace(/\{(id|name)\}|%7B(id|name)%7D/g,
     (_, a, b) => (encode ? encodeURIComponent(values[a || b] ?? "") : values[a || b] ?? ""));
   menu.querySelectorAll("a, button, form, input[type=hidden]").forEach((element) => {
@@ -23,7 +24,7 @@ function fill(menu, row) {
     const { if: wanted, unless } = element.dataset;
     if (wanted || unless) element.hidden = (wanted && !flags.includes(wanted)) || (unless && flags.includes(unless));
   });
-  menu.setAttribute("aria-label", `Actions for ${row.dataset.name || row.dataset.id}`);
+  menu.setAttribute("aria-label", `Actions for ${name || row.dataset.id}`);
 }
 
 on("click", "[data-row-menu]", (event, opener) => {

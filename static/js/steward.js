@@ -5,6 +5,7 @@ import "./fallback.js";
 import "./copy.js";
 import "./times.js";
 import "./rowmenu.js";
+import "./popovers.js";
 import "./select.js";
 import "./palette.js";
 import "./keys.js";

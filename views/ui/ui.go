@@ -39,6 +39,14 @@ func iconOf(name, class string) templ.Component {
 	})
 }
 
+// IconInside is what an icon is drawn of, for a symbol that is drawn often.
+func IconInside(name string) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		_, err := io.WriteString(w, icons[name])
+		return err
+	})
+}
+
 // AppendIcon appends what Icon draws; an unknown name draws nothing.
 func AppendIcon(b []byte, name string) []byte {
 	inner, ok := icons[name]

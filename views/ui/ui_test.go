@@ -141,19 +141,27 @@ func TestInitials(t *testing.T) {
 	}
 }
 
-// bars reads the heights of a sparkline's bars by their place.
+// bars reads the heights of a sparkline's bars by their place: it walks the path.
 func bars(t *testing.T, svg string) map[int]int {
 	t.Helper()
 	heights := map[int]int{}
-	for _, m := range regexp.MustCompile(`M(\d+) 20v-(\d+)h2v(\d+)z`).FindAllStringSubmatch(svg, -1) {
-		var x, up, down int
-		fmt.Sscan(m[1], &x)
-		fmt.Sscan(m[2], &up)
-		fmt.Sscan(m[3], &down)
-		if up != down || x%3 != 0 {
-			t.Errorf("bar %q is not closed or out of step", m[0])
+	path := regexp.MustCompile(`class="m-bars" d="M1 20([^"]*)"`).FindStringSubmatch(svg)
+	if path == nil {
+		return heights
+	}
+	x, y := 1, 20
+	for _, step := range regexp.MustCompile(`v(-?\d+)|m(\d+) (\d+)`).FindAllStringSubmatch(path[1], -1) {
+		var up, along, down int
+		fmt.Sscan(step[1], &up)
+		fmt.Sscan(step[2], &along)
+		fmt.Sscan(step[3], &down)
+		if x, y = x+along, y+down; y != 20 || x%3 != 1 {
+			t.Errorf("a bar begins at %d %d in %s", x, y, path[1])
 		}
-		heights[x/3] = up
+		if up != 0 {
+			y += up
+			heights[x/3] = -up
+		}
 	}
 	return heights
 }
@@ -163,7 +171,7 @@ func TestSparkGeometry(t *testing.T) {
 	if got := bars(t, svg); len(got) != 3 || got[27] != 3 || got[28] != 10 || got[29] != 20 {
 		t.Errorf("bars %v: fewer days stand at the right, the highest is 20", got)
 	}
-	if !strings.Contains(svg, `aria-label="Last 30 days: 13 visits"`) || !strings.Contains(svg, "M0 19.5H80") {
+	if !strings.Contains(svg, `aria-label="Last 30 days: 13 visits"`) || !strings.Contains(svg, "M0 19.5H89") {
 		t.Errorf("no sum or no feet in %s", svg)
 	}
 	if svg := render(t, Spark([]int(nil), "visits")); !strings.Contains(svg, "M0 19.5H89") || strings.Contains(svg, "m-bar") {
