@@ -200,7 +200,7 @@ func DeadSetupPage(p Page, owned bool) templ.Component {
 				}
 				templ_7745c5c3_Err = Fixes([]Fix{
 					{"Use the newest link.", " The server prints one each time it starts, while nobody owns this Steward."},
-					{"Or make an owner at the machine.", " Run steward staff add with your e-mail and --role owner."},
+					{"Or make an owner at the machine.", " There, steward staff add makes one with a password of your choice."},
 				}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
