@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -42,6 +43,15 @@ func (c *call) target() string {
 		return id
 	}
 	return t
+}
+
+// shows reports whether the answer will contain the section: it is the one that
+// htmx asks for, or the whole page is shown. Pages read only what they show.
+func (c *call) shows(id string, all []string) bool {
+	if !c.isFragment() || c.target() == id {
+		return true
+	}
+	return !slices.Contains(all, c.target())
 }
 
 // render answers with the whole page, or with the section alone that htmx asked

@@ -53,6 +53,8 @@ func (s *server) routes() []route {
 	}
 	list = append(list, s.accountListRoutes()...)
 	list = append(list, s.policyRoutes()...)
+	list = append(list, s.accountRoutes()...)
+	list = append(list, s.binRoutes()...)
 	list = append(list, s.devRoutes()...)
 	return list
 }

@@ -323,6 +323,7 @@ type Binned struct {
 	ID, Name   string
 	ParentID   string
 	ParentName string
+	ParentGone bool // the parent is in the bin too
 	DeletedAt  time.Time
 	DeletedBy  string
 	PurgeAt    time.Time
@@ -345,7 +346,7 @@ type BinPage struct {
 // Bin returns a page of what is in the bin, the newest deletion first.
 func (s *Store) Bin(ctx context.Context, f BinFilter) (page BinPage, err error) {
 	const (
-		head = `SELECT a.key, a.id, a.name, COALESCE(p.id, ''), COALESCE(p.name, ''), a.deleted_at,
+		head = `SELECT a.key, a.id, a.name, COALESCE(p.id, ''), COALESCE(p.name, ''), p.deleted_at IS NOT NULL, a.deleted_at,
 			COALESCE((SELECT e.actor_name FROM events e WHERE e.object_id = a.id AND e.action = 'account.deleted' ORDER BY e.key DESC LIMIT 1), ''),
 			(SELECT COUNT(*) FROM memberships m WHERE m.account_key = a.key)
 			FROM accounts a LEFT JOIN accounts p ON p.key = a.parent_key
@@ -367,7 +368,7 @@ func (s *Store) Bin(ctx context.Context, f BinFilter) (page BinPage, err error) 
 	}
 	rows, err := s.query().rows(ctx, text, args...)
 	page.Rows, err = collect(rows, err, func(r rowScanner) (b Binned, err error) {
-		err = r.Scan(&b.key, &b.ID, &b.Name, &b.ParentID, &b.ParentName, micros{&b.DeletedAt}, &b.DeletedBy, &b.Members)
+		err = r.Scan(&b.key, &b.ID, &b.Name, &b.ParentID, &b.ParentName, &b.ParentGone, micros{&b.DeletedAt}, &b.DeletedBy, &b.Members)
 		b.PurgeAt = b.DeletedAt.Add(backoffice.BinDays * 24 * time.Hour)
 		return
 	})
