@@ -1,7 +1,6 @@
 package views
 
 import (
-	"net/url"
 	"strings"
 	"time"
 
@@ -68,27 +67,27 @@ func (f PolicyForm) path(base, rest string) string {
 	if f.environment() {
 		return base + "/backoffice/settings/policy" + rest
 	}
-	return accountHref(base, f.Account.ID) + "/policy" + rest
+	return AccountPath(base, f.Account.ID) + "/policy" + rest
 }
-
-func accountHref(base, id string) string { return base + "/backoffice/accounts/" + url.PathEscape(id) }
 
 func (f PolicyForm) cancel(base string) string {
 	if f.environment() {
 		return f.path(base, "")
 	}
-	return accountHref(base, f.Account.ID)
+	return AccountPath(base, f.Account.ID)
 }
 
-func (f PolicyForm) crumbs(base string) []ui.Crumb {
+func (f PolicyForm) crumbs(base string) []ui.Crumb { return f.crumbsTo(base, "Security policy") }
+
+func (f PolicyForm) crumbsTo(base, page string) []ui.Crumb {
 	list := []ui.Crumb{{Label: "Backoffice", Href: base + "/backoffice/accounts"}, {Label: "Accounts", Href: base + "/backoffice/accounts"}}
 	for i, a := range f.Ancestors {
 		if n := len(f.Ancestors); n > 3 && i > 0 && i < n-1 {
 			continue
 		}
-		list = append(list, ui.Crumb{Label: a.Name, Href: accountHref(base, a.ID)})
+		list = append(list, ui.Crumb{Label: a.Name, Href: AccountPath(base, a.ID)})
 	}
-	return append(list, ui.Crumb{Label: f.Account.Name, Href: accountHref(base, f.Account.ID)}, ui.Crumb{Label: "Security policy"})
+	return append(list, ui.Crumb{Label: f.Account.Name, Href: AccountPath(base, f.Account.ID)}, ui.Crumb{Label: page})
 }
 
 func (f PolicyForm) lead() string {
