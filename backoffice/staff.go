@@ -1,6 +1,9 @@
 package backoffice
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // StaffRole is what a member of staff may do.
 type StaffRole string
@@ -72,6 +75,9 @@ func (r StaffRole) Label() string {
 	}
 	return string(r)
 }
+
+// ReadOnly reports whether the permission lets nobody change anything.
+func (p StaffPermission) ReadOnly() bool { return strings.HasSuffix(string(p), ".read") }
 
 // Staff is a person of the vendor who uses the backoffice.
 type Staff struct {

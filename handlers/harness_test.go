@@ -28,6 +28,7 @@ type site struct {
 	clock *storetest.Clock
 	url   string
 	as    *backoffice.Actor // who is signed in; nil: nobody
+	probe handlers.Probe
 }
 
 // newSite serves a fresh SQLite database, with an owner signed in.

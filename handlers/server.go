@@ -55,8 +55,13 @@ type server struct {
 
 // New returns the handler of one environment.
 func New(o Options) (http.Handler, error) {
+	_, h, err := build(o)
+	return h, err
+}
+
+func build(o Options) (*server, http.Handler, error) {
 	if o.PublicURL == nil || o.PublicURL.Host == "" {
-		return nil, fmt.Errorf("the public URL must have a scheme and a host")
+		return nil, nil, fmt.Errorf("the public URL must have a scheme and a host")
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -96,9 +101,9 @@ func New(o Options) (http.Handler, error) {
 
 	gzip, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(1), gzhttp.MinSize(512))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return s.outer(gzip(e)), nil
+	return s, s.outer(gzip(e)), nil
 }
 
 // Base is the path prefix under which the environment is mounted.

@@ -44,10 +44,11 @@ func newGate(t *testing.T, s *store.Store, clock *storetest.Clock, change func(*
 	if change != nil {
 		change(&o)
 	}
-	h, err := handlers.New(o)
+	h, probe, err := handlers.NewProbed(o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.probe = probe
 	server.Config.Handler = h
 	server.Start()
 	t.Cleanup(server.Close)

@@ -1,0 +1,328 @@
+package handlers_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"steward/auth"
+	"steward/backoffice"
+	"steward/handlers"
+	"steward/store/storetest"
+)
+
+// raw is one request as an attacker writes it: no redirect is followed, no
+// cookie is kept.
+type raw struct {
+	method  string
+	path    string
+	body    string
+	header  map[string]string
+	cookies map[string]string
+	host    string
+}
+
+// raw sends a request. Without a header for the body's kind a body is a form.
+func (w *site) raw(q raw) answer {
+	w.t.Helper()
+	req, err := http.NewRequest(q.method, w.url, strings.NewReader(q.body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.URL.Opaque = "//" + req.URL.Host + q.path // as it is written, without repair
+	req.Host = q.host
+	if q.body != "" || q.method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for k, v := range q.header {
+		req.Header.Set(k, v)
+	}
+	for k, v := range q.cookies {
+		req.AddCookie(&http.Cookie{Name: k, Value: v})
+	}
+	res, err := rawClient.Do(req)
+	if err != nil {
+		w.t.Fatalf("%s %s: %v", q.method, q.path, err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		w.t.Fatalf("%s %s: %v", q.method, q.path, err)
+	}
+	return answer{res.StatusCode, res.Header, string(b)}
+}
+
+var rawClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+// same is an answer without what differs by nature.
+func (a answer) same() string {
+	h := a.Header.Clone()
+	id := h.Get("X-Request-ID")
+	h.Del("X-Request-ID")
+	h.Del("Date")
+	var b strings.Builder
+	fmt.Fprintln(&b, a.Status)
+	if err := h.Write(&b); err != nil {
+		panic(err)
+	}
+	b.WriteString(strings.ReplaceAll(a.Body, id, "REQUEST-ID"))
+	return b.String()
+}
+
+// toSignIn reports whether the answer leads to the sign-in page.
+func (a answer) toSignIn() bool {
+	u, err := url.Parse(a.Header.Get("Location"))
+	return err == nil && a.Status == http.StatusSeeOther && u.Path == "/backoffice/sign-in"
+}
+
+// sessionOf begins a session and returns its cookie and public ID.
+func (w *site) sessionOf(staff backoffice.Staff) (cookie, id string) {
+	w.t.Helper()
+	cookie, hash := auth.StaffSessionToken.New()
+	id = uuid.NewString()
+	now := w.store.Now()
+	if err := w.store.CreateStaffSession(ctx, staff.Key, hash, backoffice.StaffSession{ID: id, CreatedAt: now, SeenAt: now}, nil); err != nil {
+		w.t.Fatal(err)
+	}
+	return cookie, id
+}
+
+// attacker is somebody who sends requests.
+type attacker struct {
+	name    string
+	staff   backoffice.Staff
+	in      bool // a session of theirs runs
+	scope   backoffice.Scope
+	cookies map[string]string
+	header  map[string]string
+}
+
+// may reports whether the route is theirs to use.
+func (a attacker) may(e handlers.Entry) bool {
+	if e.Scope != "" {
+		return a.scope == e.Scope
+	}
+	return e.Permission == "" || a.in && a.staff.Role.May(e.Permission)
+}
+
+// cast makes everybody who tries every route.
+func (w *site) cast() []attacker {
+	w.t.Helper()
+	list := []attacker{{name: "anonymous"}}
+	for _, r := range backoffice.StaffRoles() {
+		staff := w.staff("cast-"+string(r)+"@vendor.example", r)
+		cookie, _ := w.sessionOf(staff)
+		list = append(list, attacker{name: string(r), staff: staff, in: true, cookies: map[string]string{"steward": cookie}})
+	}
+	owner := list[1].staff.Actor("", "")
+	removed := w.staff("cast-removed@vendor.example", backoffice.Owner)
+	cookie, _ := w.sessionOf(removed)
+	if err := w.store.RemoveStaff(ctx, owner, removed.ID); err != nil {
+		w.t.Fatal(err)
+	}
+	list = append(list, attacker{name: "removed owner", staff: removed, cookies: map[string]string{"steward": cookie}})
+	ended := w.staff("cast-ended@vendor.example", backoffice.Owner)
+	cookie, id := w.sessionOf(ended)
+	if err := w.store.EndStaffSession(ctx, ended.Actor("", ""), id); err != nil {
+		w.t.Fatal(err)
+	}
+	list = append(list, attacker{name: "ended session", staff: ended, cookies: map[string]string{"steward": cookie}})
+	forged, _ := auth.StaffSessionToken.New()
+	list = append(list, attacker{name: "forged session", cookies: map[string]string{"steward": forged}})
+	for _, s := range backoffice.Scopes() {
+		list = append(list, attacker{name: "token " + string(s), scope: s, header: map[string]string{"Authorization": "Bearer " + w.token(string(s))}})
+	}
+	// The first use of a token in a minute is noted; these have been used.
+	tokens, err := w.store.Tokens(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, token := range tokens {
+		if err := w.store.TouchToken(ctx, token.Key, w.store.Now()); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return list
+}
+
+// canaries are what nobody may read who is not let in.
+var canaries = []string{"CANARY-NORD", "canary-nord", "CANARY-VIEW"}
+
+// objects are the IDs that stand in the addresses of this site, by the word before
+// them: real ones that the asking actor may use, and foreign ones that exist and
+// are somebody else's.
+type objects struct{ own, foreign map[string]string }
+
+// furnish fills the site with one of each.
+func (w *site) furnish() {
+	w.t.Helper()
+	cli := backoffice.CommandLine()
+	for _, n := range []backoffice.NewAccount{
+		{Name: "CANARY-NORD Textiles", ID: "canary-nord", PrimaryEmail: "hana@canary-nord.example"},
+		{Name: "Süd Logistik", ID: "sued", PrimaryEmail: "uma@sued.example"},
+		{Name: "Gone", ID: "gone"},
+	} {
+		if _, err := w.store.CreateAccount(ctx, cli, n); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if _, err := w.store.DeleteAccount(ctx, cli, "gone", "Gone", false); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// objectsFor makes what the actor may use, fresh, and what they may not.
+func (w *site) objectsFor(a attacker) objects {
+	w.t.Helper()
+	o := objects{own: map[string]string{}, foreign: map[string]string{}}
+	cli := backoffice.CommandLine()
+	id := strings.ReplaceAll(uuid.NewString(), "-", "")[:12]
+	account, err := w.store.CreateAccount(ctx, cli, backoffice.NewAccount{Name: "Account " + id, ID: "a" + id, PrimaryEmail: "u@" + id + ".example"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	o.own["accounts"], o.foreign["accounts"] = account.ID, "gone"
+	other := w.staff("other-"+id+"@vendor.example", backoffice.Viewer)
+	o.own["staff"] = other.ID
+	_, o.foreign["sessions"] = w.sessionOf(other)
+	if view, err := w.store.SaveView(ctx, other.Actor("", ""), "accounts", "CANARY-VIEW", "q=x", false); err == nil {
+		o.foreign["views"] = view.ID
+	}
+	if a.in {
+		_, o.own["sessions"] = w.sessionOf(a.staff)
+		if view, err := w.store.SaveView(ctx, a.staff.Actor("", ""), "accounts", "Mine "+id, "q=y", false); err == nil {
+			o.own["views"] = view.ID
+		}
+	}
+	token, err := w.store.MakeToken(ctx, cli, "Token "+id, []string{"visits:write"}, []byte("token-"+id))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	o.own["tokens"] = token.ID
+	removed := w.staff("gone-"+id+"@vendor.example", backoffice.Viewer)
+	if err := w.store.RemoveStaff(ctx, cli, removed.ID); err != nil {
+		w.t.Fatal(err)
+	}
+	o.foreign["staff"] = removed.ID
+	revoked, err := w.store.MakeToken(ctx, cli, "Revoked "+id, []string{"visits:write"}, []byte("revoked-"+id))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.store.RevokeToken(ctx, cli, revoked.ID); err != nil {
+		w.t.Fatal(err)
+	}
+	o.foreign["tokens"] = revoked.ID
+	return o
+}
+
+// noSuchID is an ID of the right shape that nothing has.
+const noSuchID = "0197a3f2-7c1e-7b7a-9d55-000000000000"
+
+// address fills the parameters of a path, all from the same source; ok is false
+// when the source does not know one of them.
+func address(path string, ids map[string]string) (out string, ok bool) {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		if !strings.HasPrefix(p, ":") {
+			continue
+		}
+		id, known := ids[parts[i-1]]
+		if !known {
+			return "", false
+		}
+		parts[i] = url.PathEscape(id)
+	}
+	return strings.Join(parts, "/"), true
+}
+
+// swaps are the addresses of a route with its parameters swapped one at a time for
+// an ID that nothing has, and for one that is not for the actor to use.
+func swaps(path string, o objects) []string {
+	parts := strings.Split(path, "/")
+	var out []string
+	for i, p := range parts {
+		if !strings.HasPrefix(p, ":") {
+			continue
+		}
+		for _, id := range []string{noSuchID, o.foreign[parts[i-1]]} {
+			if id == "" {
+				continue
+			}
+			swapped := append([]string(nil), parts...)
+			swapped[i] = id
+			if filled, ok := address(strings.Join(swapped, "/"), o.own); ok {
+				out = append(out, filled)
+			} else if !strings.Contains(strings.Join(append(swapped[:i:i], swapped[i+1:]...), "/"), ":") {
+				out = append(out, strings.Join(swapped, "/"))
+			}
+		}
+	}
+	return out
+}
+
+func hasParams(path string) bool { return strings.Contains(path, "/:") }
+
+// body is what a request to a route carries at the least.
+func body(e handlers.Entry) (text string, header map[string]string) {
+	switch {
+	case e.Method == http.MethodGet:
+		return "", nil
+	case e.Scope != "":
+		return "{}", map[string]string{"Content-Type": "application/json"}
+	}
+	return "", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
+}
+
+func merge(maps ...map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, m := range maps {
+		for k, v := range m {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func (w *site) ask(e handlers.Entry, path string, a attacker) answer {
+	w.t.Helper()
+	text, header := body(e)
+	return w.raw(raw{method: e.Method, path: path, body: text, header: merge(header, a.header), cookies: a.cookies})
+}
+
+// unchanged fails when the database differs from the dump, sessions seen aside.
+func (w *site) unchanged(before map[string][]string, what string, except ...string) {
+	w.t.Helper()
+	if d := storetest.Differ(before, storetest.Dump(w.t, w.store), except...); len(d) > 0 {
+		w.t.Errorf("%s changed the database:\n%s", what, strings.Join(d, "\n"))
+	}
+}
+
+// headers checks what every answer must carry (T-58).
+func (a answer) headers(t *testing.T, what string) {
+	t.Helper()
+	for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin"} {
+		if a.Header.Get(name) != want {
+			t.Errorf("%s: %s is %q", what, name, a.Header.Get(name))
+		}
+	}
+	csp := a.Header.Get("Content-Security-Policy")
+	for _, part := range []string{"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'self'"} {
+		if !strings.Contains(csp, part) {
+			t.Errorf("%s: the content policy lacks %s: %q", what, part, csp)
+		}
+	}
+	if strings.Contains(csp, "unsafe") || strings.Contains(csp, "*") {
+		t.Errorf("%s: content policy %q", what, csp)
+	}
+	if a.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%s: Cache-Control is %q", what, a.Header.Get("Cache-Control"))
+	}
+	if a.Header.Get("X-Request-ID") == "" {
+		t.Errorf("%s: no request ID", what)
+	}
+}

@@ -1,0 +1,231 @@
+package handlers_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"steward/backoffice"
+	"steward/handlers"
+	"steward/store"
+	"steward/store/storetest"
+)
+
+// publicRoutes need nobody signed in. Whoever adds one adds it here, and says why.
+var publicRoutes = []string{
+	"GET /",                    // leads to the accounts, and so to the sign-in
+	"GET /healthz",             // machines ask
+	"GET /readyz",              // machines ask
+	"GET /backoffice/sign-in",  // the way in
+	"POST /backoffice/sign-in", //
+	"POST /backoffice/sign-out",
+	"GET /backoffice/setup", // opened by a one-use link
+	"POST /backoffice/setup",
+}
+
+// Every route declares who may use it, and nothing answers that is not declared.
+func TestAttack_T02_RouteWithoutPermission(t *testing.T) {
+	w := gateFor(t)
+	declared := map[string]bool{}
+	for _, e := range w.probe.Table() {
+		line := e.Method + " " + e.Path
+		if declared[line] {
+			t.Errorf("%s stands in the table twice", line)
+		}
+		declared[line] = true
+		if e.Permission == "" && e.Scope == "" && !slices.Contains(publicRoutes, line) {
+			t.Errorf("%s needs no permission and is not on the list of public routes", line)
+		}
+		if e.Method != http.MethodGet && e.Permission.ReadOnly() {
+			if !slices.Contains(readingPosts, line) {
+				t.Errorf("%s changes something by the permission %s, which is one to read", line, e.Permission)
+			}
+		}
+	}
+	for _, line := range publicRoutes {
+		if !declared[line] {
+			t.Errorf("the list of public routes has %s, which is none", line)
+		}
+	}
+	for _, line := range w.probe.Answered() {
+		if _, path, _ := strings.Cut(line, " "); !declared[line] && !strings.HasPrefix(path, "/static/") && !strings.HasPrefix(path, "/assets/") && path != "/*" {
+			t.Errorf("%s is answered and in no table", line)
+		}
+	}
+}
+
+// readingPosts are forms that change nothing but the browser's own cookies, or
+// whose selection is too long for an address.
+var readingPosts = []string{"POST /backoffice/theme", "POST /backoffice/selection/export"}
+
+func gateFor(t *testing.T) *site {
+	t.Helper()
+	clock := storetest.NewClock()
+	return newGate(t, storetest.Open(t, storetest.SQLite(t), clock), clock, nil)
+}
+
+// Every route by everybody, with IDs that are theirs, somebody else's, and
+// nobody's: who may not is told so in the same words whatever the ID, reads
+// nothing, and changes nothing.
+func TestAttack_T01_Matrix(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		w := newGate(t, s, clock, nil)
+		w.furnish()
+		cast := w.cast()
+		rows := 0
+		for _, e := range w.probe.Table() {
+			line := e.Method + " " + e.Path
+			with := make([]objects, len(cast))
+			for i, a := range cast {
+				if hasParams(e.Path) {
+					with[i] = w.objectsFor(a)
+				}
+			}
+			before := storetest.Dump(t, s)
+			for i, a := range cast {
+				rows++
+				if a.may(e) {
+					w.foreignIDs(e, a, with[i])
+				} else {
+					w.refused(e, a, with[i])
+				}
+			}
+			w.unchanged(before, line+", refused,")
+			for i, a := range cast {
+				if a.may(e) {
+					w.allowed(e, &cast[i], with[i])
+				}
+			}
+		}
+		if want := len(w.probe.Table()) * len(cast); rows != want {
+			t.Errorf("%d rows, want %d: each route by each actor", rows, want)
+		}
+		t.Logf("%d routes by %d actors", len(w.probe.Table()), len(cast))
+	})
+}
+
+// refused holds an actor to what they may not do.
+func (w *site) refused(e handlers.Entry, a attacker, o objects) {
+	w.t.Helper()
+	paths := swaps(e.Path, o)
+	if own, ok := address(e.Path, o.own); ok {
+		paths = append(paths, own)
+	}
+	first := ""
+	for _, path := range paths {
+		what := e.Method + " " + path + " by " + a.name
+		got := w.ask(e, path, a)
+		got.headers(w.t, what)
+		switch {
+		case e.Scope != "":
+			want := http.StatusUnauthorized
+			if a.scope != "" {
+				want = http.StatusForbidden
+			}
+			if got.Status != want {
+				w.t.Errorf("%s: %d, want %d", what, got.Status, want)
+			}
+		case a.in:
+			if got.Status != http.StatusForbidden {
+				w.t.Errorf("%s: %d, want 403", what, got.Status)
+			}
+		default:
+			if !got.toSignIn() {
+				w.t.Errorf("%s: %d %s, want the sign-in page", what, got.Status, got.Header.Get("Location"))
+			}
+			got.Header.Del("Location") // where to go on to is what they asked for
+		}
+		w.noCanary(got, what)
+		if body := got.same(); first == "" {
+			first = body
+		} else if body != first {
+			w.t.Errorf("%s: the refusal differs by ID:\n%s\n\n%s", what, body, first)
+		}
+	}
+}
+
+func (w *site) noCanary(got answer, what string) {
+	w.t.Helper()
+	for _, c := range canaries {
+		if strings.Contains(got.Body, c) {
+			w.t.Errorf("%s: reads %s", what, c)
+		}
+	}
+}
+
+// foreignIDs holds an actor who may use a route to the IDs that are theirs: what is
+// not answers as what does not exist.
+func (w *site) foreignIDs(e handlers.Entry, a attacker, o objects) {
+	w.t.Helper()
+	first := ""
+	for _, path := range swaps(e.Path, o) {
+		what := e.Method + " " + path + " by " + a.name
+		got := w.ask(e, path, a)
+		got.headers(w.t, what)
+		if got.Status != http.StatusNotFound {
+			w.t.Errorf("%s: %d, want 404", what, got.Status)
+		}
+		w.noCanary(got, what)
+		if body := got.same(); first == "" {
+			first = body
+		} else if body != first {
+			w.t.Errorf("%s: somebody else's differs from nobody's:\n%s\n\n%s", what, body, first)
+		}
+	}
+}
+
+// allowed uses a route as its page would, without filling in anything.
+func (w *site) allowed(e handlers.Entry, a *attacker, o objects) {
+	w.t.Helper()
+	path, ok := address(e.Path, o.own)
+	if !ok {
+		w.t.Logf("no ID is known for %s: teach objectsFor", e.Path)
+		return
+	}
+	what := e.Method + " " + path + " by " + a.name
+	got := w.ask(e, path, *a)
+	got.headers(w.t, what)
+	wrong := got.Status >= 500 || got.Status == http.StatusForbidden || got.Status == http.StatusUnauthorized
+	if hasParams(e.Path) || e.Path != "/backoffice/setup" {
+		wrong = wrong || got.Status == http.StatusNotFound
+	}
+	if e.Permission != "" && got.toSignIn() && e.Path != "/backoffice/sessions/end" {
+		wrong = true
+	}
+	if wrong {
+		w.t.Errorf("%s: %d %s", what, got.Status, got.Header.Get("Location"))
+	}
+	if a.in { // what was used may have ended the session
+		cookie, _ := w.sessionOf(a.staff)
+		a.cookies = map[string]string{"steward": cookie}
+	}
+}
+
+// Nothing that the pages of one reader hold tells them of somebody else's doings.
+func TestAttack_T05_CountsTellNothing(t *testing.T) {
+	eachGate(t, func(t *testing.T, w *site) {
+		w.furnish()
+		viewer := w.staff("t05@vendor.example", backoffice.Viewer)
+		cookie, _ := w.sessionOf(viewer)
+		// Sessions and saved views are what one member of staff keeps from another.
+		read := func() string {
+			var all strings.Builder
+			for _, path := range []string{"/backoffice/sessions", "/backoffice/accounts"} {
+				all.WriteString(w.raw(raw{method: "GET", path: path, cookies: map[string]string{"steward": cookie}}).same())
+			}
+			return all.String()
+		}
+		before := read()
+		other := w.staff("other@vendor.example", backoffice.Manager)
+		for i := range 30 {
+			w.sessionOf(other)
+			if _, err := w.store.SaveView(ctx, other.Actor("", ""), "accounts", "CANARY-VIEW "+string(rune('a'+i)), "q=x", false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if read() != before {
+			t.Error("another's sessions and private views change what a viewer reads")
+		}
+	})
+}
