@@ -113,6 +113,8 @@ func (s *Store) Accounts(ctx context.Context, f backoffice.AccountFilter, cursor
 	switch {
 	case c.Back && c.Edge:
 		page.First = max(page.Total-int64(len(found)), 0) + 1
+	case c.Back && !more:
+		// The beginning of the list, wherever it was when the cursor was made.
 	case c.Back:
 		page.First = max(c.At-int64(len(found)), 1)
 	case !c.Edge:
@@ -192,7 +194,19 @@ func normalized(f backoffice.AccountFilter) backoffice.AccountFilter {
 		f.Sort = backoffice.SortCreated
 	}
 	f.Query = foldQuery(f.Query)
+	for _, days := range []*int{&f.CreatedDays, &f.ActiveDays, &f.DormantDays} {
+		*days = min(max(*days, 0), mostDays)
+	}
 	return f
+}
+
+// mostDays is how far back a filter reaches: a century, which is everything.
+const mostDays = 36500
+
+// seenSince returns the instant at which a window of days that ends with today
+// begins. Never seen, which is stored as 0, lies before every window.
+func seenSince(today backoffice.Day, days int) int64 {
+	return max((today - backoffice.Day(days) + 1).Start().UnixMicro(), 1)
 }
 
 // accountTables joins accounts a and engagement e, in the order in which SQLite
@@ -226,10 +240,10 @@ func (s *Store) narrow(l *listQuery, f backoffice.AccountFilter, src accountSour
 	}
 	today := backoffice.DayOf(now)
 	if f.ActiveDays > 0 {
-		l.add("e.last_visit_at >= " + l.arg((today - backoffice.Day(f.ActiveDays) + 1).Start().UnixMicro()))
+		l.add("e.last_visit_at >= " + l.arg(seenSince(today, f.ActiveDays)))
 	}
 	if f.DormantDays > 0 {
-		l.add("e.last_visit_at < " + l.arg((today - backoffice.Day(f.DormantDays) + 1).Start().UnixMicro()))
+		l.add("e.last_visit_at < " + l.arg(seenSince(today, f.DormantDays)))
 	}
 	for _, c := range []struct {
 		want    *bool
@@ -318,9 +332,9 @@ func (s *Store) accountSource(ctx context.Context, f backoffice.AccountFilter, n
 		src.gather, err = s.few(ctx, `SELECT 1 FROM accounts WHERE deleted_at IS NULL AND created_at >= $1 AND created_at < $2`,
 			f.CreatedFrom.Start().UnixMicro(), (f.CreatedTo + 1).Start().UnixMicro())
 	case f.ActiveDays > 0 && f.Sort != backoffice.SortLastVisit:
-		src.gather, err = s.few(ctx, `SELECT 1 FROM engagement WHERE last_visit_at >= $1`, (today - backoffice.Day(f.ActiveDays) + 1).Start().UnixMicro())
+		src.gather, err = s.few(ctx, `SELECT 1 FROM engagement WHERE last_visit_at >= $1`, seenSince(today, f.ActiveDays))
 	case f.DormantDays > 0 && f.Sort != backoffice.SortLastVisit:
-		src.gather, err = s.few(ctx, `SELECT 1 FROM engagement WHERE last_visit_at < $1`, (today - backoffice.Day(f.DormantDays) + 1).Start().UnixMicro())
+		src.gather, err = s.few(ctx, `SELECT 1 FROM engagement WHERE last_visit_at < $1`, seenSince(today, f.DormantDays))
 	}
 	return src, err
 }

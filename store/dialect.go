@@ -8,8 +8,10 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/mattn/go-sqlite3"
@@ -54,6 +56,25 @@ func (d *dialect) text(query string) string {
 	})
 	d.texts.Store(query, t)
 	return t
+}
+
+// args makes what a read asks for fit for the engine. PostgreSQL refuses texts
+// with bytes that are no UTF-8, or with NUL; nothing that is stored has them, so
+// that asking for one is asking for what is not there, on both engines.
+func (d *dialect) args(args []any) []any {
+	if d.engine.SQLite {
+		return args
+	}
+	fit := args
+	for i, a := range args {
+		if s, ok := a.(string); ok && (!utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0) {
+			if &fit[0] == &args[0] {
+				fit = slices.Clone(args)
+			}
+			fit[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
+		}
+	}
+	return fit
 }
 
 // violated returns the name of the constraint that err reports as broken, in

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"steward/backoffice"
 )
@@ -58,4 +59,10 @@ func (s *Store) WriterConn(do func(any) error) error { return s.writer.conn.Raw(
 func (s *Store) Texts() (out []string) {
 	s.reads.Range(func(k, _ any) bool { out = append(out, k.(string)); return true })
 	return out
+}
+
+// Insert makes an account within a unit of work, created at the given instant.
+func (t *tx) Insert(name, id string, at time.Time) error {
+	a := backoffice.Account{Name: name, ID: id, CreatedAt: at, Metadata: "{}", Version: 1, MetadataVersion: 1}
+	return t.insertAccount(&a)
 }

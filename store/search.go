@@ -100,7 +100,7 @@ func (x accountIndex) expression(ctx context.Context, q query, folded string) (s
 		}
 		return b.String(), nil
 	}
-	rows, err := q.rows(ctx, `SELECT term FROM accounts_fts_terms WHERE term >= $1 AND term < $2 LIMIT $3`, folded, folded+"\U0010FFFF", vocabulary+1)
+	rows, err := q.rows(ctx, `SELECT term FROM accounts_fts_terms WHERE term >= $1 AND term < $2 LIMIT $3`, folded, folded+"\xff", vocabulary+1)
 	terms, err := collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return })
 	switch {
 	case err != nil:

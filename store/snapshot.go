@@ -28,7 +28,7 @@ func (s *Store) snapshot(ctx context.Context) (*snapshot, error) {
 func (n *snapshot) close() { n.tx.Rollback() }
 
 func (n *snapshot) rows(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	rows, err := n.tx.QueryContext(ctx, n.s.dialect.text(text), args...)
+	rows, err := n.tx.QueryContext(ctx, n.s.dialect.text(text), n.s.dialect.args(args)...)
 	if err != nil {
 		err = fmt.Errorf("%.60q: %w", text, err)
 	}
@@ -36,5 +36,5 @@ func (n *snapshot) rows(ctx context.Context, text string, args ...any) (*sql.Row
 }
 
 func (n *snapshot) row(ctx context.Context, text string, args ...any) row {
-	return row{s: n.s, row: n.tx.QueryRowContext(ctx, n.s.dialect.text(text), args...)}
+	return row{s: n.s, row: n.tx.QueryRowContext(ctx, n.s.dialect.text(text), n.s.dialect.args(args)...)}
 }

@@ -35,7 +35,7 @@ func (q query) rows(ctx context.Context, text string, args ...any) (*sql.Rows, e
 	if err != nil {
 		return nil, q.s.fail(err)
 	}
-	rows, err := st.QueryContext(ctx, args...)
+	rows, err := st.QueryContext(ctx, q.s.dialect.args(args)...)
 	return rows, q.s.fail(err)
 }
 
@@ -44,7 +44,7 @@ func (q query) row(ctx context.Context, text string, args ...any) row {
 	if err != nil {
 		return row{s: q.s, err: err}
 	}
-	return row{s: q.s, row: st.QueryRowContext(ctx, args...)}
+	return row{s: q.s, row: st.QueryRowContext(ctx, q.s.dialect.args(args)...)}
 }
 
 // row is a *sql.Row whose Scan returns the errors that verbs promise.
@@ -100,11 +100,11 @@ func (t *tx) one(text string, args ...any) error {
 }
 
 func (t *tx) rows(_ context.Context, text string, args ...any) (*sql.Rows, error) {
-	return t.rows_(t.ctx, text, args...)
+	return t.rows_(t.ctx, text, t.s.dialect.args(args)...)
 }
 
 func (t *tx) row(_ context.Context, text string, args ...any) row {
-	return row{s: t.s, row: t.row_(t.ctx, text, args...)}
+	return row{s: t.s, row: t.row_(t.ctx, text, t.s.dialect.args(args)...)}
 }
 
 func (t *tx) get(text string, args ...any) row { return t.row(t.ctx, text, args...) }
