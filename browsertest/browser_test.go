@@ -116,6 +116,7 @@ func owner() *backoffice.Actor {
 // policy, errors on the console, exceptions.
 type tab struct {
 	*site
+	t     *testing.T
 	ctx   context.Context
 	mu    sync.Mutex
 	moans []string
@@ -127,10 +128,10 @@ type tabOptions struct {
 	noScript      bool
 }
 
-func (w *site) tab(o tabOptions) *tab {
-	w.t.Helper()
-	c := startChromium(w.t)
-	p := &tab{site: w, ctx: c}
+func (w *site) tab(t *testing.T, o tabOptions) *tab {
+	t.Helper()
+	c := startChromium(t)
+	p := &tab{site: w, t: t, ctx: c}
 	if o.width == 0 {
 		o.width, o.height = 1280, 860
 	}
@@ -162,11 +163,11 @@ func (w *site) tab(o tabOptions) *tab {
 		emulation.SetDeviceMetricsOverride(o.width, o.height, 1, o.width < 500),
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}),
 		emulation.SetScriptExecutionDisabled(o.noScript))
-	w.t.Cleanup(func() {
+	t.Cleanup(func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		for _, m := range p.moans {
-			w.t.Errorf("the browser says: %s", m)
+			t.Errorf("the browser says: %s", m)
 		}
 	})
 	return p

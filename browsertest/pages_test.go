@@ -19,6 +19,14 @@ var everyPage = []string{
 	"/backoffice/accounts?sort=-visits&active=30d",
 	"/backoffice/accounts?q=zzzz",
 	"/backoffice/accounts/new",
+	"/backoffice/accounts/{id}",
+	"/backoffice/accounts/{id}?days=365",
+	"/backoffice/accounts/{id}/details",
+	"/backoffice/accounts/{id}/deletion",
+	"/backoffice/accounts/{id}/metadata",
+	"/backoffice/accounts/{id}/policy",
+	"/backoffice/bin",
+	"/backoffice/settings/policy",
 	"/backoffice/sign-in",
 	"/backoffice/sessions",
 	"/backoffice/password",
@@ -46,21 +54,23 @@ func TestEveryPage(t *testing.T) {
 	for _, dark := range []bool{false, true} {
 		scheme := map[bool]string{false: "light", true: "dark"}[dark]
 		for _, width := range []int64{380, 1280, 1920} {
-			p := w.tab(tabOptions{width: width, height: 860, dark: dark})
-			for _, page := range everyPage {
-				page = strings.ReplaceAll(page, "{id}", id)
-				p.open(page)
-				if over := eval[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
-					t.Errorf("%s at %d: %d pixels wider than the window", page, width, over)
+			t.Run(fmt.Sprintf("%d-%s", width, scheme), func(t *testing.T) {
+				p := w.tab(t, tabOptions{width: width, height: 860, dark: dark})
+				for _, page := range everyPage {
+					page = strings.ReplaceAll(page, "{id}", id)
+					p.open(page)
+					if over := eval[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+						t.Errorf("%s at %d: %d pixels wider than the window", page, width, over)
+					}
+					if width != 1920 {
+						p.accessible(fmt.Sprintf("%s at %d, %s", page, width, scheme))
+					}
+					if pictures != "" {
+						name := strings.Trim(strings.NewReplacer("/", "-", id, "id", "?", "-", "&", "-", "=", "-").Replace(page), "-")
+						p.picture(filepath.Join(pictures, fmt.Sprintf("%s.%d.%s.png", name, width, scheme)))
+					}
 				}
-				if width != 1920 {
-					p.accessible(fmt.Sprintf("%s at %d, %s", page, width, scheme))
-				}
-				if pictures != "" {
-					name := strings.Trim(strings.NewReplacer("/", "-", id, "id", "?", "-", "&", "-", "=", "-").Replace(page), "-")
-					p.picture(filepath.Join(pictures, fmt.Sprintf("%s.%d.%s.png", name, width, scheme)))
-				}
-			}
+			})
 		}
 	}
 }

@@ -49,7 +49,7 @@ func TestSetUpJourney(t *testing.T) {
 	if err := w.store.MakeSetupLink(ctx, hash); err != nil {
 		t.Fatal(err)
 	}
-	p := w.tab(tabOptions{})
+	p := w.tab(t, tabOptions{})
 	p.open("/backoffice/setup?token=" + token)
 	if got := eval[string](p, "location.pathname + location.search"); got != "/backoffice/setup" {
 		t.Errorf("the token stays in the address: %s", got)
@@ -94,7 +94,7 @@ func TestSetUpJourney(t *testing.T) {
 func TestSignInWithoutScript(t *testing.T) {
 	w := newSite(t, nil)
 	w.staffed()
-	p := w.tab(tabOptions{noScript: true})
+	p := w.tab(t, tabOptions{noScript: true})
 	p.open("/backoffice/password")
 	p.fill("#email", "ada.weber@kontor.example")
 	p.fill("#password", passphrase)
@@ -117,7 +117,7 @@ func TestStaffPages(t *testing.T) {
 		scheme := map[bool]string{false: "light", true: "dark"}[dark]
 		for _, width := range []int64{380, 1280, 1920} {
 			w := newSite(t, nil)
-			p := w.tab(tabOptions{width: width, height: 860, dark: dark})
+			p := w.tab(t, tabOptions{width: width, height: 860, dark: dark})
 			look := func(name string) {
 				t.Helper()
 				if over := eval[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
