@@ -184,9 +184,7 @@ func measureSize(o options, n int, database string) (*sizeResult, error) {
 		return nil, err
 	}
 	defer func() { ours.end() }()
-	r.first = ours.first
-	time.Sleep(2 * time.Second)
-	r.idle = ours.memory()
+	r.first, r.idle = ours.first, ours.idle
 	limit, err := startLimit(database)
 	if err != nil {
 		return nil, err

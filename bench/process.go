@@ -125,13 +125,14 @@ func run(stdin io.Reader, name string, args ...string) (out string, took time.Du
 
 const (
 	staffEmail    = "bench@steward.example"
-	staffPassword = "a long phrase for the bench alone"
+	staffPassword = "quiet rivers carry nine lanterns"
 )
 
 // steward is the server under measurement, with somebody signed in.
 type steward struct {
 	*process
 	cookie string
+	idle   int64 // memory before anybody came
 }
 
 func startSteward(database string) (*steward, error) {
@@ -148,6 +149,8 @@ func startSteward(database string) (*steward, error) {
 		return nil, err
 	}
 	s := &steward{process: p}
+	time.Sleep(time.Second)
+	s.idle = p.memory()
 	if s.cookie, err = signIn("http://" + addr); err != nil {
 		p.end()
 		return nil, err
