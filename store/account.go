@@ -108,6 +108,8 @@ func (s *Store) CreateAccount(ctx context.Context, actor backoffice.Actor, n bac
 	var err error
 	if a.Name, err = backoffice.CleanName(n.Name, backoffice.MaxName); err != nil {
 		problems.Add("name", err.Error())
+	} else if a.Name == "" {
+		problems.Add("name", "Give the account a name.")
 	}
 	if a.ID = n.ID; a.ID == "" {
 		a.ID = newAccountID()

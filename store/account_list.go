@@ -275,36 +275,7 @@ func (s *Store) accountSource(ctx context.Context, f backoffice.AccountFilter, n
 		return src, err
 	}
 	yes := func(b *bool) bool { return b != nil && *b }
-	bare := f
-	bare.Sort, bare.Asc = "", false
-	t, no := true, false
-	switch bare {
-	case backoffice.AccountFilter{}:
-		src.total = totals.Accounts
-	case backoffice.AccountFilter{CreatedDays: 7}:
-		src.total = k.Now.NewAccounts
-	case backoffice.AccountFilter{ActiveDays: backoffice.ActiveDays}:
-		src.total = k.Now.ActiveAccounts
-	case backoffice.AccountFilter{DormantDays: backoffice.ActiveDays}:
-		src.total = totals.Accounts - k.Now.ActiveAccounts
-	}
-	if bare.CompanyDomain != nil || bare.Reseller != nil || bare.HasParent != nil {
-		only := func(g backoffice.AccountFilter) bool { return sameFilter(bare, g) }
-		switch {
-		case only(backoffice.AccountFilter{CompanyDomain: &t}):
-			src.total = totals.Company
-		case only(backoffice.AccountFilter{CompanyDomain: &no}):
-			src.total = totals.Accounts - totals.Company
-		case only(backoffice.AccountFilter{Reseller: &t}):
-			src.total = totals.Resellers
-		case only(backoffice.AccountFilter{Reseller: &no}):
-			src.total = totals.Accounts - totals.Resellers
-		case only(backoffice.AccountFilter{HasParent: &t}):
-			src.total = totals.SubAccounts
-		case only(backoffice.AccountFilter{HasParent: &no}):
-			src.total = totals.Accounts - totals.SubAccounts
-		}
-	}
+	src.total = knownTotal(f, k, totals)
 	if f.Query != "" {
 		if src.hits, err = s.index.find(ctx, s.query(), f.Query); err != nil {
 			return src, err
@@ -337,6 +308,54 @@ func (s *Store) accountSource(ctx context.Context, f backoffice.AccountFilter, n
 		src.gather, err = s.few(ctx, `SELECT 1 FROM engagement WHERE last_visit_at < $1`, seenSince(today, f.DormantDays))
 	}
 	return src, err
+}
+
+// knownTotal returns how many accounts a filter leaves where a counter knows
+// that, otherwise -1.
+func knownTotal(f backoffice.AccountFilter, k backoffice.KPIs, totals Totals) int64 {
+	f.Sort, f.Asc = "", false
+	t, no := true, false
+	switch f {
+	case backoffice.AccountFilter{}:
+		return totals.Accounts
+	case backoffice.AccountFilter{CreatedDays: 7}:
+		return k.Now.NewAccounts
+	case backoffice.AccountFilter{ActiveDays: backoffice.ActiveDays}:
+		return k.Now.ActiveAccounts
+	case backoffice.AccountFilter{DormantDays: backoffice.ActiveDays}:
+		return totals.Accounts - k.Now.ActiveAccounts
+	}
+	if f.CompanyDomain == nil && f.Reseller == nil && f.HasParent == nil {
+		return -1
+	}
+	only := func(g backoffice.AccountFilter) bool { return sameFilter(f, g) }
+	switch {
+	case only(backoffice.AccountFilter{CompanyDomain: &t}):
+		return totals.Company
+	case only(backoffice.AccountFilter{CompanyDomain: &no}):
+		return totals.Accounts - totals.Company
+	case only(backoffice.AccountFilter{Reseller: &t}):
+		return totals.Resellers
+	case only(backoffice.AccountFilter{Reseller: &no}):
+		return totals.Accounts - totals.Resellers
+	case only(backoffice.AccountFilter{HasParent: &t}):
+		return totals.SubAccounts
+	case only(backoffice.AccountFilter{HasParent: &no}):
+		return totals.Accounts - totals.SubAccounts
+	}
+	return -1
+}
+
+// KnownTotal returns how many accounts a filter leaves, from the counters; ok
+// is false where they do not know and counting would cost.
+func (s *Store) KnownTotal(ctx context.Context, f backoffice.AccountFilter) (n int64, ok bool, err error) {
+	k, totals, err := s.Dashboard(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	f.Query = foldQuery(f.Query)
+	n = knownTotal(f, k, totals)
+	return n, n >= 0, nil
 }
 
 // few reports whether a constant statement yields fewer than probe rows.
