@@ -187,6 +187,9 @@ func (w *site) objectsFor(a attacker) objects {
 		w.t.Fatal(err)
 	}
 	o.own["accounts"], o.foreign["accounts"] = account.ID, "gone"
+	if err := w.store.SetLogo(ctx, cli, account.ID, []byte("picture"), "tag"); err != nil {
+		w.t.Fatal(err)
+	}
 	other := w.staff("other-"+id+"@vendor.example", backoffice.Viewer)
 	o.own["staff"] = other.ID
 	_, o.foreign["sessions"] = w.sessionOf(other)

@@ -163,7 +163,8 @@ func (w *site) foreignIDs(e handlers.Entry, a attacker, o objects) {
 		what := e.Method + " " + path + " by " + a.name
 		got := w.ask(e, path, a)
 		got.headers(w.t, what)
-		if got.Status != http.StatusNotFound {
+		// An empty form may be refused before anybody looks for what it is about.
+		if got.Status != http.StatusNotFound && got.Status != http.StatusBadRequest && got.Status != http.StatusUnprocessableEntity {
 			w.t.Errorf("%s: %d, want 404", what, got.Status)
 		}
 		w.noCanary(got, what)
