@@ -28,7 +28,9 @@ var eventTexts = map[string]string{
 	"account.sub-account-management-enabled":  "enabled sub-account management of {}",
 	"account.sub-account-management-disabled": "disabled sub-account management of {}",
 	"policy.changed":                          "changed the security policy of {}",
-	"environment-policy.changed":              "changed the environment’s security policy",
+	"policy.environment-changed":              "changed the environment’s security policy",
+	"import.applied":                          "imported {}",
+	"import.undone":                           "took back the import of {}",
 	"demo.created":                            "filled the database with demo data",
 	"staff.added":                             "added {} to the staff",
 	"staff.removed":                           "removed {} from the staff",
@@ -64,9 +66,9 @@ func (e Event) Sentence() []Phrase {
 	plain := func(text string) { s = append(s, Phrase{Text: text}) }
 	changes := e.Changes()
 	switch {
-	case e.Action == "policy.changed" && len(changes) != 0, e.Action == "environment-policy.changed" && len(changes) != 0:
+	case e.Action == "policy.changed" && len(changes) != 0, e.Action == "policy.environment-changed" && len(changes) != 0:
 		plain(" " + settingsText(changes))
-		if e.Action == "environment-policy.changed" {
+		if e.Action == "policy.environment-changed" {
 			plain(", for the environment")
 		}
 		return s
@@ -230,7 +232,7 @@ func (e Event) Changes() []FieldChange {
 			keys = append(keys, k)
 		}
 	}
-	policy := strings.HasSuffix(e.Action, "policy.changed")
+	policy := strings.HasPrefix(e.Action, "policy.")
 	slices.SortFunc(keys, func(a, b string) int {
 		if policy {
 			return settingAt(a) - settingAt(b)
@@ -320,9 +322,26 @@ func showField(key string, v json.RawMessage) (string, bool) {
 	if json.Unmarshal(v, &texts) == nil {
 		return strings.Join(texts, ", "), true
 	}
+	var counts map[string]int64
+	if json.Unmarshal(v, &counts) == nil {
+		return countsText(counts), true
+	}
 	var b bytes.Buffer
 	if json.Indent(&b, v, "", "  ") != nil {
 		return string(v), true
 	}
 	return b.String(), true
+}
+
+// countsText is "created 3, refused 1": what became of the rows of an import.
+func countsText(counts map[string]int64) string {
+	var names, parts []string
+	for name := range counts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		parts = append(parts, name+" "+number(int(counts[name])))
+	}
+	return strings.Join(parts, ", ")
 }

@@ -100,7 +100,7 @@ func TestAttack_T57(t *testing.T) {
 	if err != nil || a.Metadata != hostile {
 		t.Fatalf("%d stored %s, %v", p.Status, a.Metadata, err)
 	}
-	for _, path := range []string{"/backoffice/accounts/nord/metadata", "/backoffice/accounts/nord"} {
+	for _, path := range []string{"/backoffice/accounts/nord/metadata", "/backoffice/accounts/nord", "/backoffice/audit"} {
 		p = b.get(path)
 		if p.Status != http.StatusOK || !strings.HasPrefix(p.Header.Get("Content-Type"), "text/html") || p.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %d %s", path, p.Status, p.Header)

@@ -385,7 +385,7 @@ func (s *server) policyConflict(c *call, state store.PolicyState, e policyEntry)
 	}
 	filter := backoffice.EventFilter{Action: "policy.changed", Account: state.Account.ID}
 	if state.Account.ID == "" {
-		filter.Action = "environment-policy.changed"
+		filter.Action = "policy.environment-changed"
 	}
 	last, err := c.store().Events(c.ctx(), filter, "", 1)
 	if err != nil {

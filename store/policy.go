@@ -248,7 +248,7 @@ func (t *tx) savePolicy(before PolicyState, rules backoffice.PolicyRules, versio
 	}
 	e := event{action: "policy.changed", kind: "account", id: before.Account.ID, name: before.Account.Name, accountKey: before.Account.Key, before: b, after: a}
 	if before.Account.Key == 0 {
-		e.action, e.kind, e.id, e.name = "environment-policy.changed", "environment", "environment", "Environment"
+		e.action, e.kind, e.id, e.name = "policy.environment-changed", "environment", "environment", "Environment"
 	}
 	return t.record(e)
 }
