@@ -34,7 +34,7 @@ const (
 	refuseLogoMissing = backoffice.Refusal("Choose a picture first.")
 	refuseLogoSize    = backoffice.Refusal("The file is larger than 256 KiB. Make the picture smaller and try again.")
 	refuseLogoKind    = backoffice.Refusal("This is not a PNG or JPEG that can be read. Save the picture as PNG and try again.")
-	refuseLogoSide    = backoffice.Refusal("The picture is larger than 2 048 pixels a side. Make it smaller and try again.")
+	refuseLogoSide    = backoffice.Refusal("The picture is larger than 2 048 pixels a side. Make it smaller and try again.")
 )
 
 // encodeLogo reads a PNG or JPEG and writes it anew, at most 512 pixels a side:

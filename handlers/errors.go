@@ -87,7 +87,13 @@ func (s *server) fail(err error, ec echo.Context) {
 	page := s.gate(c, f.title)
 	page.Path = ""
 	back := ui.ButtonProps{Label: "Go to Accounts", Href: s.link("/backoffice/accounts")}
-	if err := c.gatePage(f.status, views.ErrorPage(page, f.title, f.lead, nil, back, detail)); err != nil {
+	var more []ui.ButtonProps
+	if f.status == http.StatusNotFound && strings.HasPrefix(path, views.AccountsPath+"/") {
+		// An old link may lead to what was deleted. The same is offered whether
+		// or not there ever was such an account, without a word of it.
+		more = append(more, ui.ButtonProps{Label: "Look in the bin", Variant: "outline", Href: s.link("/backoffice/bin")})
+	}
+	if err := c.gatePage(f.status, views.ErrorPage(page, f.title, f.lead, nil, back, detail, more...)); err != nil {
 		s.Log.Error("error page", "id", id, "error", err)
 	}
 }

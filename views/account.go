@@ -131,15 +131,9 @@ const (
 )
 
 func (s AccountScene) tabs(has AccountSections) []ui.Tab {
-	count := func(n int64) string {
-		if n == 0 {
-			return ""
-		}
-		return ui.Number(n)
-	}
 	tabs := []ui.Tab{
 		{Label: "Engagement", Href: "#" + AccountEngagementID, Current: true},
-		{Label: "Users", Href: "#" + AccountUsersID, Count: count(s.Account.Users)},
+		{Label: "Users", Href: "#" + AccountUsersID, Count: some(s.Account.Users)},
 		{Label: "Sub-accounts", Href: "#" + AccountSubAccountsID},
 		{Label: "Details", Href: "#" + AccountDetailsID},
 	}
@@ -152,6 +146,14 @@ func (s AccountScene) tabs(has AccountSections) []ui.Tab {
 		}
 	}
 	return tabs
+}
+
+// some writes a count that is left out where there is nothing.
+func some(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return ui.Number(n)
 }
 
 // change writes a difference for a KPI card, and how it is to be coloured:
