@@ -162,7 +162,7 @@ func (t *tx) applyGroup(list []*applyRow) error {
 }
 
 var updateImportRowsMade = newRowList(`WITH v (seq, made) AS (VALUES `, []string{"CAST($ AS BIGINT)", "CAST($ AS BIGINT)"},
-	`) UPDATE import_rows SET made = v.made FROM v WHERE import_rows.import_key = $1 AND import_rows.seq = v.seq`, 1)
+	`) UPDATE import_rows SET made = v.made FROM v WHERE import_rows.import_key = $1 AND import_rows.seq BETWEEN $2 AND $3 AND import_rows.seq = v.seq`, 3)
 
 // settleGroup notes in the rows what became of them, which may differ from the
 // plan when others were at work meanwhile.
@@ -186,7 +186,7 @@ func (t *tx) settleGroup(run *backoffice.ImportRun, list []*applyRow) error {
 			return err
 		}
 	}
-	return updateImportRowsMade.exec(t, []any{run.Key}, made)
+	return updateImportRowsMade.exec(t, []any{run.Key, list[0].seq, list[len(list)-1].seq}, made)
 }
 
 // endImport closes an import and writes its one event.
