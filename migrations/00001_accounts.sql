@@ -253,6 +253,7 @@ CREATE TABLE imports (
   rows_done   BIGINT NOT NULL DEFAULT 0,
   undo_done   BIGINT NOT NULL DEFAULT 0,
   kept        BIGINT NOT NULL DEFAULT 0, -- left by the undo, since others changed them
+  undone_by   TEXT NOT NULL DEFAULT '',  -- JSON: the actor of the undo
   next_seq    BIGINT NOT NULL DEFAULT 0, -- the row to go on with, forward or back
   failure     TEXT NOT NULL DEFAULT '',
   touched_at  BIGINT NOT NULL,        -- tells a plan that is being made from one whose maker died

@@ -66,3 +66,11 @@ func (t *tx) Insert(name, id string, at time.Time) error {
 	a := backoffice.Account{Name: name, ID: id, CreatedAt: at, Metadata: "{}", Version: 1, MetadataVersion: 1}
 	return t.insertAccount(&a)
 }
+
+// SetImportBatch changes how long a batch of an import takes, and returns what
+// changes it back.
+func SetImportBatch(d time.Duration) func() {
+	was := importBatch
+	importBatch = d
+	return func() { importBatch = was }
+}

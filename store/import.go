@@ -34,7 +34,7 @@ var importPhases = map[backoffice.ImportKind]int64{
 // importBatch is how long one transaction of an import may hold the writer, and
 // importPause how long others, of this process or another one, then have it for
 // themselves. A batch ends with the first group of rows after its time.
-const (
+var (
 	importBatch = 120 * time.Millisecond
 	importPause = 10 * time.Millisecond
 )
@@ -210,7 +210,7 @@ func (s *Store) ResumeImports(ctx context.Context) error {
 		case backoffice.ImportApplying:
 			err = s.applyRows(ctx, run.id, nil)
 		case backoffice.ImportUndoing:
-			err = s.undoRows(ctx, run.id)
+			err = s.undoRows(ctx, run.id, nil)
 		default:
 			if s.Now().UnixMicro()-run.touched < silent.Microseconds() {
 				continue // another process may be reading its files

@@ -111,7 +111,7 @@ func (t *tx) applyBatch(id string) (backoffice.ImportRun, error) {
 		return run, err
 	}
 	ended := false
-	for !ended && time.Since(started) < importBatch {
+	for first := true; !ended && (first || time.Since(started) < importBatch); first = false {
 		rows, err := t.rows(t.ctx, selectApplyRows, run.Key, next)
 		list, err := collect(rows, err, scanApplyRow)
 		if err != nil {
@@ -321,7 +321,7 @@ type accountUser struct{ account, user int64 }
 
 var (
 	lookupPairs = newRowList(`WITH wanted (account_key, user_key) AS (VALUES `, []string{"CAST($ AS BIGINT)", "CAST($ AS BIGINT)"},
-		`) SELECT m.account_key, m.user_key, m.key, m.created_at FROM wanted w CROSS JOIN memberships m WHERE m.account_key = w.account_key AND m.user_key = w.user_key`, 0)
+		`) SELECT m.account_key, m.user_key, m.key, m.created_at, m.last_visit_at FROM wanted w CROSS JOIN memberships m WHERE m.account_key = w.account_key AND m.user_key = w.user_key`, 0)
 	insertMembershipsBulk = newRowList(`INSERT INTO memberships (account_key, user_key, status, created_at, counted_at) VALUES `, plainTuple(5),
 		` RETURNING key, account_key, user_key`, 0)
 	insertRolesBulk = newRowList(`INSERT INTO membership_roles (membership_key, role_key) VALUES `, plainTuple(2), ``, 0)
@@ -337,7 +337,7 @@ func (t *tx) pairs(wanted []accountUser) (map[accountUser]storedMembership, erro
 	err := lookupPairs.query(t.ctx, t, nil, args, func(r rowScanner) error {
 		var w accountUser
 		var m storedMembership
-		err := r.Scan(&w.account, &w.user, &m.key, &m.created)
+		err := r.Scan(&w.account, &w.user, &m.key, &m.created, &m.last)
 		m.user = w.user
 		found[w] = m
 		return err

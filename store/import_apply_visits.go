@@ -151,6 +151,7 @@ func (b *visitBatch) apply(row *applyRow, account accountBirth, v importedVisits
 	recent := unpackRecent(packed, backoffice.Day(recentDay), newest)
 	all := slices.Clone(had)
 	var skipped []int
+	exact := map[int]int64{}
 	var added int64
 	for i, day := range v.days {
 		user := users[v.emails[v.users[i]]]
@@ -167,6 +168,9 @@ func (b *visitBatch) apply(row *applyRow, account accountBirth, v importedVisits
 		b.args = append(b.args, account.key, int64(day), user)
 		added++
 		at := day.Start().UnixMicro()
+		if m.last != 0 && m.last < at && m.last%dayMicros != 0 {
+			exact[v.users[i]] = m.last
+		}
 		mv := b.members[m.key]
 		if mv == nil {
 			mv = &memberVisits{}
@@ -185,8 +189,8 @@ func (b *visitBatch) apply(row *applyRow, account accountBirth, v importedVisits
 		}
 	}
 	row.did = backoffice.ImportCreate
-	if len(skipped) > 0 {
-		row.undo = encodeNumbers(skipped)
+	if len(skipped)+len(exact) > 0 {
+		row.undo = undoVisits{skipped, exact}.encode()
 	}
 	if added == 0 {
 		row.did = backoffice.ImportUnchanged
@@ -216,13 +220,49 @@ func (b *visitBatch) flush() error {
 	return addVisitsBulk.exec(b.t, nil, args)
 }
 
-// encodeNumbers writes ascending numbers.
-func encodeNumbers(list []int) []byte {
-	b := binary.AppendUvarint(nil, uint64(len(list)))
-	before := 0
-	for _, n := range list {
-		b = binary.AppendUvarint(b, uint64(n-before))
-		before = n
+const dayMicros = int64(24 * time.Hour / time.Microsecond)
+
+// undoVisits is what the undo of a row of visits has to know beside the row:
+// which ones it did not bring, in ascending order, and of users who were last
+// seen at an exact time, by their number, that time.
+type undoVisits struct {
+	skipped []int
+	exact   map[int]int64
+}
+
+func (u undoVisits) encode() []byte {
+	b := binary.AppendUvarint(nil, uint64(len(u.skipped)))
+	for _, n := range u.skipped {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	for user, at := range u.exact {
+		b = binary.AppendUvarint(b, uint64(user))
+		b = binary.AppendUvarint(b, uint64(at))
 	}
 	return b
+}
+
+// decodeUndoVisits reads what encode wrote; nothing is the zero value.
+func decodeUndoVisits(b []byte) (u undoVisits, err error) {
+	u.exact = map[int]int64{}
+	if len(b) == 0 {
+		return u, nil
+	}
+	next := func() uint64 {
+		n, size := binary.Uvarint(b)
+		if size <= 0 {
+			err = errors.New("the undo of visits is cut short")
+			return 0
+		}
+		b = b[size:]
+		return n
+	}
+	for n := next(); n > 0 && err == nil; n-- {
+		u.skipped = append(u.skipped, int(next()))
+	}
+	for len(b) > 0 && err == nil {
+		user := int(next())
+		u.exact[user] = int64(next())
+	}
+	return u, err
 }

@@ -30,8 +30,8 @@ func pair(account, user int32) uint64 { return uint64(account)<<32 | uint64(user
 
 // storedMembership is a membership that is in the database.
 type storedMembership struct {
-	key, user, created int64
-	roles              []string
+	key, user, created, last int64
+	roles                    []string
 }
 
 type accountEmail struct {

@@ -142,6 +142,11 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	background.Go(func() { housekeep(work, s, log) })
+	background.Go(func() {
+		if err := s.ResumeImports(work); err != nil && !errors.Is(err, context.Canceled) {
+			log.Error("an import that was interrupted could not go on; it is tried again at the next start", "error", err)
+		}
+	})
 	defer background.Wait()
 	defer stopWork()
 
@@ -229,6 +234,9 @@ func housekeep(ctx context.Context, s *store.Store, log *slog.Logger) {
 		err := purge(ctx, s, log)
 		if err == nil {
 			err = s.Forget(ctx)
+		}
+		if err == nil {
+			err = s.PurgeImports(ctx)
 		}
 		if err != nil && !errors.Is(err, context.Canceled) {
 			log.Error("housekeeping failed; it is tried again in an hour", "error", err)
