@@ -152,6 +152,12 @@ func (d *dialect) busy(err error) bool {
 	return errors.As(err, &lite) && (lite.Code == sqlite3.ErrBusy || lite.Code == sqlite3.ErrLocked)
 }
 
+// full reports whether err means that the disk has no room left.
+func (d *dialect) full(err error) bool {
+	var lite sqlite3.Error
+	return errors.As(err, &lite) && lite.Code == sqlite3.ErrFull
+}
+
 // plain keeps SQLite's planner from choosing an index for the column: a unary plus
 // hides it. PostgreSQL chooses by its statistics and needs no such word.
 func (d *dialect) plain(column string) string {

@@ -277,17 +277,18 @@ func (w *writer) group(u *unit) {
 		}
 		break
 	}
+	if broken == nil {
+		_, broken = w.conn.ExecContext(ctx, "COMMIT")
+	}
 	if broken != nil {
 		w.conn.ExecContext(ctx, "ROLLBACK")
-		settle(broken)
-		return
+		if w.s.dialect.full(broken) {
+			// What the log holds goes into the file, so that the log begins anew in
+			// the room it has: a full disk serves again as soon as it can.
+			w.conn.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+		}
 	}
-	if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
-		w.conn.ExecContext(ctx, "ROLLBACK")
-		settle(err)
-		return
-	}
-	settle(nil)
+	settle(broken)
 }
 
 // unit runs one unit of work in a savepoint. It returns an error only when the

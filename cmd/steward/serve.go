@@ -105,7 +105,7 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 	slog.SetDefault(log)
 
 	// The port first: who cannot listen leaves the database alone.
-	listener, err := net.Listen("tcp", c.Addr)
+	listener, err := listen(c.Addr)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", c.Addr, err)
 	}
@@ -122,7 +122,9 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	m := newMetrics(s)
+	open := &connections{}
 	server := &http.Server{
+		ConnState:         open.watch,
 		Handler:           d.wrap(m.wrap(handler)),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
@@ -165,7 +167,9 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 	log.Info("ending")
 	d.begin()
 	time.Sleep(drainTime)
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	listener.end()
+	open.quiet(endTime)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if err := server.Shutdown(end); err != nil {
 		return fmt.Errorf("requests were still under way after %v: %w", endTime, err)
