@@ -76,6 +76,9 @@ func encodeLogo(file []byte) (kept []byte, tag string, err error) {
 	return out.Bytes(), hex.EncodeToString(sum[:8]), nil
 }
 
+// logoPolicy lets the picture do nothing, should a browser open it as a page.
+const logoPolicy = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; sandbox"
+
 // showLogo serves the picture. Its address carries the tag of its content, so
 // that a browser may keep it; under any other tag it is asked for each time.
 func (s *server) showLogo(c *call) error {
@@ -84,7 +87,7 @@ func (s *server) showLogo(c *call) error {
 		return err
 	}
 	h := c.Response().Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("Content-Security-Policy", logoPolicy)
 	h.Set("Content-Disposition", `inline; filename="logo.png"`)
 	if c.QueryParam("v") == tag {
 		h.Set("Cache-Control", "private, max-age=31536000, immutable")

@@ -68,7 +68,7 @@ func TestLogo(t *testing.T) {
 		t.Errorf("served: %s %dx%d, %v", kind, conf.Width, conf.Height, err)
 	}
 	for name, want := range map[string]string{"Content-Type": "image/png", "X-Content-Type-Options": "nosniff",
-		"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, max-age=31536000, immutable"} {
+		"Content-Security-Policy": "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; sandbox", "Cache-Control": "private, max-age=31536000, immutable"} {
 		if got.Header.Get(name) != want {
 			t.Errorf("%s: %q", name, got.Header.Get(name))
 		}
