@@ -24,11 +24,9 @@ func scanEvent(r rowScanner) (e backoffice.EventRow, err error) {
 	var sum []byte
 	err = r.Scan(&e.Key, &e.ID, micros{&e.At}, &e.Kind, &e.ActorID, &e.ActorName, &e.Address, &e.Action, &e.ObjectKind, &e.ObjectID, &e.ObjectName,
 		&e.Before, &e.After, &e.Undo, &sum, &e.Digest, &e.AccountID, &e.AccountName, &e.Exists, &e.Undoable)
-	e.Purged = e.Before == "" && e.After == "" && string(sum) != string(noPayload)
+	e.Purged = purged(e.Event, sum)
 	return
 }
-
-var noPayload = payloadDigest("", "")
 
 // Event returns one entry of the trail. Errors: ErrNotFound.
 func (s *Store) Event(ctx context.Context, id string) (backoffice.EventRow, error) {
