@@ -22,7 +22,7 @@ const bulkBatch = 100
 // at most bulkBatch. act says why it refuses an account, "" when it is done; an
 // error ends the whole, and the units before it stay done.
 func (s *Store) inBatches(ctx context.Context, actor backoffice.Actor, ids []string, act func(*tx, backoffice.Account) (refused string, err error)) (results []BulkResult, err error) {
-	for batch := range slices.Chunk(ids, bulkBatch) {
+	for batch := range slices.Chunk(distinct(ids), bulkBatch) {
 		var part []BulkResult
 		err := s.update(ctx, actor, func(t *tx) error {
 			part = part[:0]
@@ -49,6 +49,16 @@ func (s *Store) inBatches(ctx context.Context, actor backoffice.Actor, ids []str
 		results = append(results, part...)
 	}
 	return results, nil
+}
+
+// distinct leaves of IDs that are named more than once the first.
+func distinct(ids []string) []string {
+	seen := make(map[string]bool, len(ids))
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		again := seen[id]
+		seen[id] = true
+		return again
+	})
 }
 
 // DeleteAccounts moves several accounts to the bin as one act, which is undone

@@ -20,6 +20,21 @@ func (s *Store) FindAccounts(ctx context.Context, typed string, n int) ([]backof
 	}
 	rows := page.Rows
 	want := foldQuery(typed)
+	if page.Next != "" {
+		// More contain it than were read: those that begin with it come from the
+		// order of names.
+		begin, err := s.accountRows(ctx, `FROM `+s.accountTables(accountOrder{}, accountSource{gather: true})+` LEFT JOIN accounts p ON p.key = a.parent_key
+			WHERE a.deleted_at IS NULL AND a.name_sort >= $1 AND a.name_sort < $2 ORDER BY a.name_sort, a.key LIMIT $3`,
+			[]any{want, want + "\U0010FFFF", n}, backoffice.DayOf(s.Now()))
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range begin {
+			if !slices.ContainsFunc(rows, func(o backoffice.AccountRow) bool { return o.Key == r.Key }) {
+				rows = append(rows, r)
+			}
+		}
+	}
 	rank := func(r backoffice.AccountRow) int {
 		name := backoffice.Fold(r.Name)
 		switch {

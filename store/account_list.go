@@ -51,6 +51,7 @@ type accountSource struct {
 	gather bool  // few enough to be sorted
 	total  int64 // how many match, -1 when not known
 	none   bool
+	ahead  bool // something is dated after now, and does not count yet
 }
 
 // Accounts returns one page of the accounts that the filter leaves. A cursor
@@ -171,7 +172,7 @@ func (s *Store) accountRows(ctx context.Context, rest string, args []any, today 
 	out := make([]backoffice.AccountRow, 0, backoffice.PageSize+1)
 	for p.more() {
 		var r backoffice.AccountRow
-		r.Key, r.ID, r.Name, r.CreatedAt, r.IsReseller = p.int(), p.text(), p.text(), backoffice.FromMicros(p.int()), p.flag()
+		r.Key, r.ID, r.Name, r.CreatedAt, r.IsReseller = p.int(), p.text(), p.text(), time.UnixMicro(p.int()).UTC(), p.flag()
 		r.ParentID, r.ParentName, r.PrimaryEmail = p.text(), p.text(), p.text()
 		r.Users, r.Visits, r.LastVisit = p.int(), p.int(), backoffice.FromMicros(p.int())
 		day := backoffice.Day(p.int())
@@ -234,16 +235,29 @@ func (s *Store) narrow(l *listQuery, f backoffice.AccountFilter, src accountSour
 	if f.CreatedDays > 0 {
 		l.add("a.created_at > " + l.arg(now.Add(-time.Duration(f.CreatedDays)*24*time.Hour).UnixMicro()))
 	}
+	if src.ahead && (f.CreatedDays > 0 || f.CompanyDomain != nil && *f.CompanyDomain) {
+		l.add("a.created_at <= " + l.arg(now.UnixMicro()))
+	}
 	if f.HasCreated {
 		l.add("a.created_at >= " + l.arg(f.CreatedFrom.Start().UnixMicro()))
 		l.add("a.created_at < " + l.arg((f.CreatedTo + 1).Start().UnixMicro()))
 	}
 	today := backoffice.DayOf(now)
-	if f.ActiveDays > 0 {
-		l.add("e.last_visit_at >= " + l.arg(seenSince(today, f.ActiveDays)))
+	// The last visit tells who was seen, unless it lies ahead of now.
+	seen := func(days int) string {
+		if !src.ahead {
+			return "e.last_visit_at >= " + l.arg(seenSince(today, days))
+		}
+		return "(a.created_at <= " + l.arg(now.UnixMicro()) + " AND EXISTS (SELECT 1 FROM visits v WHERE v.account_key = a.key AND v.day BETWEEN " +
+			l.arg(int64(today)-int64(days)+1) + " AND " + l.arg(int64(today)) + "))"
 	}
-	if f.DormantDays > 0 {
+	if f.ActiveDays > 0 {
+		l.add(seen(f.ActiveDays))
+	}
+	if f.DormantDays > 0 && !src.ahead {
 		l.add("e.last_visit_at < " + l.arg(seenSince(today, f.DormantDays)))
+	} else if f.DormantDays > 0 {
+		l.add("NOT " + seen(f.DormantDays))
 	}
 	for _, c := range []struct {
 		want    *bool
@@ -275,7 +289,7 @@ func (s *Store) accountSource(ctx context.Context, f backoffice.AccountFilter, n
 		return src, err
 	}
 	yes := func(b *bool) bool { return b != nil && *b }
-	src.total = knownTotal(f, k, totals)
+	src.total, src.ahead = knownTotal(f, k, totals), totals.ahead
 	if f.Query != "" {
 		if src.hits, err = s.index.find(ctx, s.query(), f.Query); err != nil {
 			return src, err
@@ -331,7 +345,7 @@ func knownTotal(f backoffice.AccountFilter, k backoffice.KPIs, totals Totals) in
 	only := func(g backoffice.AccountFilter) bool { return sameFilter(f, g) }
 	switch {
 	case only(backoffice.AccountFilter{CompanyDomain: &t}):
-		return totals.Company
+		return k.Now.CompanyAccounts
 	case only(backoffice.AccountFilter{CompanyDomain: &no}):
 		return totals.Accounts - totals.Company
 	case only(backoffice.AccountFilter{Reseller: &t}):

@@ -158,7 +158,7 @@ type refusedRestore struct {
 
 // restoreAccounts brings back what can be, parents before their children.
 func (t *tx) restoreAccounts(ids []string) (restored []backoffice.AccountRef, refused []refusedRestore, err error) {
-	for len(ids) > 0 {
+	for ids = distinct(ids); len(ids) > 0; {
 		var later []string
 		refused = refused[:0]
 		for _, id := range ids {

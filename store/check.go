@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sort"
+	"time"
 
 	"steward/backoffice"
 )
@@ -277,7 +278,7 @@ func (c *check) account(a checkedAccount, members []checkedMember, byUser map[in
 		return
 	}
 	c.kpi.countAccount(accountCount{createdAt: a.created, company: a.company, reseller: a.reseller, child: a.parent != 0}, 1)
-	c.kpi.countActive(backoffice.DayOf(backoffice.FromMicros(a.created)), days, 1)
+	c.kpi.countActive(backoffice.DayOf(time.UnixMicro(a.created)), days, 1)
 	if c.s.dialect.engine.SQLite {
 		c.addGrams(search)
 	}

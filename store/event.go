@@ -154,7 +154,7 @@ func verifyEvents(ctx context.Context, r reader) (broken, count int64, err error
 		links, err := collect(rows, err, func(r rowScanner) (l link, err error) {
 			err = r.Scan(&l.Key, &l.ID, &l.at, &l.Kind, &l.ActorID, &l.ActorName, &l.Address, &l.Action, &l.ObjectKind, &l.ObjectID, &l.ObjectName,
 				&l.account, &l.Undo, &l.Before, &l.After, &l.gone, &l.sum, &l.Digest)
-			l.At = backoffice.FromMicros(l.at)
+			l.At = time.UnixMicro(l.at)
 			return
 		})
 		if err != nil {

@@ -146,6 +146,9 @@ type kpiCache struct {
 type Totals struct {
 	Accounts, Company, Memberships, Users, Resellers, SubAccounts int64
 	Binned                                                        int64
+
+	// ahead: something is dated after now, since the clock went back.
+	ahead bool
 }
 
 // KPIs returns the figures of this moment, from the counters.
@@ -162,25 +165,55 @@ func (s *Store) Totals(ctx context.Context) (Totals, error) {
 
 // Dashboard returns the figures and the totals of this moment.
 func (s *Store) Dashboard(ctx context.Context) (backoffice.KPIs, Totals, error) {
+	if !s.dialect.engine.SQLite {
+		k, totals, _, err := s.snapshotKPIs(ctx, s.Now())
+		return k, totals, err
+	}
 	c := &s.kpis
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	version, keep, err := s.dataVersion(ctx)
+	version, _, err := s.dataVersion(ctx)
 	if err != nil {
 		return backoffice.KPIs{}, Totals{}, err
 	}
 	now := s.Now()
-	if keep && !c.until.IsZero() && version == c.version && now.Before(c.until) && !now.Before(c.kpis.At) {
+	if !c.until.IsZero() && version == c.version && now.Before(c.until) && !now.Before(c.kpis.At) {
 		k := c.kpis
 		k.At = now
 		return k, c.totals, nil
 	}
-	k, totals, until, err := s.countKPIs(ctx, now)
+	// What was counted while nobody committed is of one moment. Where somebody
+	// always does, the moment has to be held.
+	for range 2 {
+		k, totals, until, err := s.countKPIs(ctx, s.query(), now)
+		if err != nil {
+			return backoffice.KPIs{}, Totals{}, err
+		}
+		after, _, err := s.dataVersion(ctx)
+		if err != nil {
+			return backoffice.KPIs{}, Totals{}, err
+		}
+		if after == version {
+			c.version, c.until, c.kpis, c.totals = version, until, k, totals
+			return k, totals, nil
+		}
+		version = after
+	}
+	k, totals, until, err := s.snapshotKPIs(ctx, now)
 	if err != nil {
 		return backoffice.KPIs{}, Totals{}, err
 	}
 	c.version, c.until, c.kpis, c.totals = version, until, k, totals
 	return k, totals, nil
+}
+
+func (s *Store) snapshotKPIs(ctx context.Context, now time.Time) (backoffice.KPIs, Totals, time.Time, error) {
+	n, err := s.snapshot(ctx)
+	if err != nil {
+		return backoffice.KPIs{}, Totals{}, time.Time{}, err
+	}
+	defer n.close()
+	return s.countKPIs(ctx, n, now)
 }
 
 // edges are the instants at which the windows begin.
@@ -195,8 +228,7 @@ func edgesAt(at time.Time) edges {
 	}
 }
 
-func (s *Store) countKPIs(ctx context.Context, at time.Time) (backoffice.KPIs, Totals, time.Time, error) {
-	q := s.query()
+func (s *Store) countKPIs(ctx context.Context, q reader, at time.Time) (backoffice.KPIs, Totals, time.Time, error) {
 	k := backoffice.KPIs{At: at}
 	var totals Totals
 	fail := func(err error) (backoffice.KPIs, Totals, time.Time, error) {
@@ -231,29 +263,50 @@ func (s *Store) countKPIs(ctx context.Context, at time.Time) (backoffice.KPIs, T
 		Scan(&weekEdge, &fortnightEdge, &monthEdge, &companyEdge, &memberEdge); err != nil {
 		return fail(err)
 	}
-	k.Now = backoffice.Figures{NewAccounts: week + weekEdge, Accounts: totals.Accounts, Memberships: totals.Memberships, CompanyAccounts: totals.Company}
+	// What is dated after now does not count yet; there is none unless the clock went back.
+	var ahead, companyAhead, membersAhead, lastVisit int64
+	if err := q.row(ctx, `SELECT
+		(SELECT COUNT(*) FROM accounts WHERE deleted_at IS NULL AND created_at > $1),
+		(SELECT COUNT(*) FROM accounts WHERE deleted_at IS NULL AND created_at > $1 AND company_domain),
+		(SELECT COUNT(*) FROM memberships WHERE counted_at > $1),
+		COALESCE((SELECT MAX(last_visit_at) FROM engagement), 0)`, e.now).Scan(&ahead, &companyAhead, &membersAhead, &lastVisit); err != nil {
+		return fail(err)
+	}
+	totals.ahead = ahead > 0 || lastVisit >= (today+1).Start().UnixMicro()
+	k.Now = backoffice.Figures{NewAccounts: week + weekEdge - ahead, Accounts: totals.Accounts - ahead,
+		Memberships: totals.Memberships - membersAhead, CompanyAccounts: totals.Company - companyAhead}
 	k.Previous = backoffice.Figures{
-		NewAccounts:     fortnight + fortnightEdge - k.Now.NewAccounts,
+		NewAccounts:     fortnight + fortnightEdge - week - weekEdge,
 		Accounts:        totals.Accounts - monthAccounts - monthEdge,
 		Memberships:     totals.Memberships - monthMembers - memberEdge,
 		CompanyAccounts: totals.Company - monthCompany - companyEdge,
 	}
-	if err := s.kpiCourses(ctx, &k, today); err != nil {
+	if err := s.kpiCourses(ctx, q, &k, today); err != nil {
 		return fail(err)
 	}
-	// The course counts accounts created by the end of the day; the previous
-	// period's instant lies within one.
+	// The course counts accounts created by the end of a day; both instants lie
+	// within one.
 	then := backoffice.DayOf(at.Add(-backoffice.PreviousPeriod))
-	var later int64
-	if err := q.row(ctx, `SELECT COUNT(*) FROM accounts a WHERE a.deleted_at IS NULL AND a.created_at > $1 AND a.created_at < $2
-		AND EXISTS (SELECT 1 FROM visits v WHERE v.account_key = a.key AND v.day BETWEEN $3 AND $4)`,
-		e.month, (then + 1).Start().UnixMicro(), int64(then-backoffice.ActiveDays+1), int64(then)).Scan(&later); err != nil {
-		return fail(err)
-	}
 	k.Now.ActiveAccounts = k.Active[len(k.Active)-1]
-	k.Previous.ActiveAccounts = k.Active[len(k.Active)-1-int(today-then)] - later
+	k.Previous.ActiveAccounts = k.Active[len(k.Active)-1-int(today-then)]
+	for _, c := range []struct {
+		after  int64
+		day    backoffice.Day
+		figure *int64
+	}{{e.month, then, &k.Previous.ActiveAccounts}, {e.now, today, &k.Now.ActiveAccounts}} {
+		if c.after == e.now && ahead == 0 {
+			continue
+		}
+		var later int64
+		if err := q.row(ctx, `SELECT COUNT(*) FROM accounts a WHERE a.deleted_at IS NULL AND a.created_at > $1 AND a.created_at < $2
+			AND EXISTS (SELECT 1 FROM visits v WHERE v.account_key = a.key AND v.day BETWEEN $3 AND $4)`,
+			c.after, (c.day + 1).Start().UnixMicro(), int64(c.day-backoffice.ActiveDays+1), int64(c.day)).Scan(&later); err != nil {
+			return fail(err)
+		}
+		*c.figure -= later
+	}
 
-	until, err := s.nextEdge(ctx, e, today)
+	until, err := s.nextEdge(ctx, q, e, today)
 	if err != nil {
 		return fail(err)
 	}
@@ -264,8 +317,7 @@ func (s *Store) countKPIs(ctx context.Context, at time.Time) (backoffice.KPIs, T
 const courseDays = 60
 
 // kpiCourses fills the daily courses, which end with today.
-func (s *Store) kpiCourses(ctx context.Context, k *backoffice.KPIs, today backoffice.Day) error {
-	q := s.query()
+func (s *Store) kpiCourses(ctx context.Context, q reader, k *backoffice.KPIs, today backoffice.Day) error {
 	first := today - courseDays + 1
 	k.New = make([]int64, 14)
 	k.Active, k.Company = make([]int64, courseDays), make([]int64, courseDays)
@@ -317,18 +369,20 @@ func (s *Store) kpiCourses(ctx context.Context, k *backoffice.KPIs, today backof
 
 // nextEdge returns the first instant after now at which a figure changes though
 // nothing is written: something leaves or enters a trailing window.
-func (s *Store) nextEdge(ctx context.Context, e edges, today backoffice.Day) (time.Time, error) {
-	var week, fortnight, month, member int64
-	if err := s.query().row(ctx, `SELECT
+func (s *Store) nextEdge(ctx context.Context, q reader, e edges, today backoffice.Day) (time.Time, error) {
+	var week, fortnight, month, member, now, memberNow int64
+	if err := q.row(ctx, `SELECT
 		COALESCE((SELECT MIN(created_at) FROM accounts WHERE deleted_at IS NULL AND created_at > $1), 0),
 		COALESCE((SELECT MIN(created_at) FROM accounts WHERE deleted_at IS NULL AND created_at > $2), 0),
 		COALESCE((SELECT MIN(created_at) FROM accounts WHERE deleted_at IS NULL AND created_at > $3), 0),
-		COALESCE((SELECT MIN(counted_at) FROM memberships WHERE counted_at > $3), 0)`, e.week, e.fortnight, e.month).
-		Scan(&week, &fortnight, &month, &member); err != nil {
+		COALESCE((SELECT MIN(counted_at) FROM memberships WHERE counted_at > $3), 0),
+		COALESCE((SELECT MIN(created_at) FROM accounts WHERE deleted_at IS NULL AND created_at > $4), 0),
+		COALESCE((SELECT MIN(counted_at) FROM memberships WHERE counted_at > $4), 0)`, e.week, e.fortnight, e.month, e.now).
+		Scan(&week, &fortnight, &month, &member, &now, &memberNow); err != nil {
 		return time.Time{}, err
 	}
 	until := (today + 1).Start()
-	for _, c := range []struct{ at, edge int64 }{{week, e.week}, {fortnight, e.fortnight}, {month, e.month}, {member, e.month}} {
+	for _, c := range []struct{ at, edge int64 }{{week, e.week}, {fortnight, e.fortnight}, {month, e.month}, {member, e.month}, {now, e.now}, {memberNow, e.now}} {
 		if c.at != 0 {
 			if t := time.UnixMicro(e.now + c.at - c.edge).UTC(); t.Before(until) {
 				until = t

@@ -59,7 +59,7 @@ func (t *tx) writeAccountVisits(list []seen) (int64, error) {
 	}
 	createdDay := backoffice.DayOf(time.UnixMicro(created))
 	lastDay := backoffice.Day(-1)
-	if lastAt != 0 {
+	if visits > 0 {
 		lastDay = backoffice.DayOf(time.UnixMicro(lastAt))
 	}
 	newest := max(backoffice.Day(recentDay), list[len(list)-1].day)
@@ -332,7 +332,7 @@ func (t *tx) resolveVisits(visits []backoffice.Visit) ([]seen, VisitProblems, er
 			refuse("at", "lies after now")
 			continue
 		}
-		if v.At.Year() < 1970 {
+		if v.At.Unix() < 0 {
 			refuse("at", "lies before 1970")
 			continue
 		}
