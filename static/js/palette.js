@@ -36,13 +36,17 @@ if (dialog && input) {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       if (list.length) choose(list[(at + (event.key === "ArrowDown" ? 1 : list.length - 1)) % list.length]);
-    } else if (event.key === "Enter" && at >= 0) {
-      event.preventDefault();
-      list[at].click();
     } else if (event.key === "Escape") {
       event.preventDefault();
       dialog.close();
     }
+  });
+  // Enter opens what is chosen, and without a hit shows the list's own answer.
+  input.form.addEventListener("submit", (event) => {
+    const chosen = options().find((o) => o.getAttribute("aria-selected") === "true");
+    if (!chosen) return;
+    event.preventDefault();
+    chosen.click();
   });
   // A pasted ID asks at once.
   input.addEventListener("paste", () => setTimeout(() => window.htmx?.trigger(input, "palette")));
