@@ -152,6 +152,13 @@ func (d *dialect) busy(err error) bool {
 	return errors.As(err, &lite) && (lite.Code == sqlite3.ErrBusy || lite.Code == sqlite3.ErrLocked)
 }
 
+// damaged reports whether err means that what SQLite reads makes no sense: a
+// damaged file, or a disk that answers with errors.
+func (d *dialect) damaged(err error) bool {
+	var lite sqlite3.Error
+	return errors.As(err, &lite) && (lite.Code == sqlite3.ErrCorrupt || lite.Code == sqlite3.ErrNotADB)
+}
+
 // full reports whether err means that the disk has no room left.
 func (d *dialect) full(err error) bool {
 	var lite sqlite3.Error

@@ -302,7 +302,7 @@ func (s *Store) fail(err error) error {
 		return nil
 	case errors.Is(err, sql.ErrNoRows):
 		return backoffice.ErrNotFound
-	case s.dialect.unavailable(err):
+	case s.dialect.unavailable(err), s.dialect.damaged(err):
 		return fmt.Errorf("%w: %w", backoffice.ErrUnavailable, err)
 	}
 	return err

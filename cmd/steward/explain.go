@@ -28,7 +28,7 @@ func explain(err error) string {
 	case errors.Is(err, store.ErrInUse):
 		next = "End the other steward first (SIGTERM), or serve another file with --database."
 	case errors.Is(err, backoffice.ErrUnavailable):
-		next = "Look at the disk (df, dmesg), or at the PostgreSQL server; nothing that was confirmed is lost."
+		next = "Look at the disk (df, dmesg) or at the PostgreSQL server, then run steward check; a damaged file is replaced by steward restore FILE."
 	case errors.Is(err, syscall.EADDRINUSE):
 		next = "Another process listens there: choose another address with --addr."
 	case errors.Is(err, fs.ErrPermission):
