@@ -27,6 +27,7 @@ type command struct {
 	Staff   staffCommand   `cmd:"" help:"Staff, who sign in to the backoffice."`
 	Token   tokenCommand   `cmd:"" help:"API tokens, for machines."`
 	Import  importCommand  `cmd:"" help:"Import customers from CSV files: a plan first, then applied as one act."`
+	Export  exportCommand  `cmd:"" help:"Print accounts, users or visits as CSV, in the columns that the import reads."`
 	Demo    demoCommand    `cmd:"" help:"Fill an empty database with believable accounts."`
 	Migrate migrateCommand `cmd:"" help:"Make the database, or bring its schema up to date."`
 	KPIs    kpisCommand    `cmd:"" name:"kpis" help:"Print the four figures as of an instant."`
