@@ -3,7 +3,6 @@ package handlers
 import (
 	"encoding/csv"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -17,12 +16,11 @@ import (
 )
 
 func (s *server) accountListRoutes() []route {
-	const get, post = http.MethodGet, http.MethodPost
+	const get = http.MethodGet
 	return []route{
 		{get, views.AccountsPath, backoffice.ReadAccounts, s.showAccounts},
 		{get, views.AccountsPath + ".csv", backoffice.ReadAccounts, s.exportAccounts},
 		{get, "/backoffice/search", backoffice.ReadAccounts, s.searchAccounts},
-		{post, "/backoffice/selection/export", backoffice.ReadAccounts, s.exportSelection},
 	}
 }
 
@@ -188,79 +186,4 @@ var exportColumns = []struct {
 	{backoffice.ColumnVisits, "Daily visits", func(r *backoffice.AccountRow) string { return strconv.FormatInt(r.Visits, 10) }},
 	{backoffice.ColumnUsers, "Users", func(r *backoffice.AccountRow) string { return strconv.FormatInt(r.Users, 10) }},
 	{backoffice.ColumnPrimaryUser, "Primary user", func(r *backoffice.AccountRow) string { return r.PrimaryEmail }},
-}
-
-// selection is what a form of the bulk bar names: accounts by their IDs, or all
-// that a view of the list finds.
-type selection struct {
-	ids  []string
-	all  bool
-	view backoffice.AccountQuery // where the form stood, and with all what is selected
-}
-
-// maxSelection is how many accounts one form may name by ID.
-const maxSelection = 10000
-
-func (c *call) selection() (selection, error) {
-	form, err := c.FormParams()
-	if err != nil {
-		return selection{}, err
-	}
-	sel := selection{}
-	query := form.Get("view")
-	if a := form.Get("all"); a != "" {
-		if sel.all = true; a != "all" {
-			query = a
-		}
-	}
-	if sel.view, err = parseView(query); err != nil {
-		return sel, err
-	}
-	if sel.all {
-		return sel, nil
-	}
-	seen := map[string]bool{}
-	for _, id := range form["id"] {
-		if !seen[id] && backoffice.ValidAccountID(id) {
-			seen[id], sel.ids = true, append(sel.ids, id)
-		}
-	}
-	if len(sel.ids) > maxSelection {
-		return sel, backoffice.Problems{"": "At most 10 000 accounts can be named at once. Use “Select all that match” instead."}
-	}
-	return sel, nil
-}
-
-func parseView(query string) (backoffice.AccountQuery, error) {
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return backoffice.AccountQuery{}, backoffice.Problems{"": "This selection cannot be read. Go back to the list and select again."}
-	}
-	q, ignored := backoffice.ParseAccountQuery(values)
-	if len(ignored) > 0 {
-		// What is selected must be what was seen: a part that is left out would widen it.
-		return q, backoffice.Problems{"": "This selection cannot be read. Go back to the list and select again."}
-	}
-	q.Page = ""
-	return q, nil
-}
-
-// each calls do with every account of a selection.
-func (c *call) each(sel selection, do func(backoffice.AccountRow) error) error {
-	if sel.all {
-		return c.store().EachAccount(c.ctx(), sel.view.AccountFilter, do)
-	}
-	return c.store().EachOf(c.ctx(), sel.ids, do)
-}
-
-// exportSelection is exportAccounts of what is ticked.
-func (s *server) exportSelection(c *call) error {
-	sel, err := c.selection()
-	if err != nil {
-		return err
-	}
-	if !sel.all && len(sel.ids) == 0 {
-		return c.Redirect(http.StatusSeeOther, s.link(views.AccountsAddress(sel.view)))
-	}
-	return s.sendAccounts(c, sel.view, func(do func(backoffice.AccountRow) error) error { return c.each(sel, do) })
 }

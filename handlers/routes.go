@@ -52,6 +52,8 @@ func (s *server) routes() []route {
 		{post, "/backoffice/settings/tokens/:id/revocation", backoffice.WriteTokens, s.revokeToken},
 	}
 	list = append(list, s.accountListRoutes()...)
+	list = append(list, s.accountNewRoutes()...)
+	list = append(list, s.selectionRoutes()...)
 	list = append(list, s.policyRoutes()...)
 	list = append(list, s.accountRoutes()...)
 	list = append(list, s.binRoutes()...)

@@ -203,10 +203,17 @@ func yesNo(b *bool) string {
 	return "no"
 }
 
-// AccountsSentence says what a filter asks for, for who reads it out of the
-// list's sight: "named or numbered “nord”, created in the last 7 days, with a
-// company domain". It is "" for all accounts.
-func AccountsSentence(f backoffice.AccountFilter) string {
+// accountsNamed is the part of a sentence for the search: ` named or numbered “nord”`.
+func accountsNamed(f backoffice.AccountFilter) string {
+	if f.Query == "" {
+		return ""
+	}
+	return " named or numbered “" + strings.TrimSpace(f.Query) + "”"
+}
+
+// accountsAre says what the filters ask for: "dormant for 90 days and not a
+// reseller".
+func accountsAre(f backoffice.AccountFilter) string {
 	var parts []string
 	add := func(set bool, s string) {
 		if set {
@@ -220,16 +227,32 @@ func AccountsSentence(f backoffice.AccountFilter) string {
 			parts = append(parts, no)
 		}
 	}
-	add(f.Query != "", "named or numbered “"+strings.TrimSpace(f.Query)+"”")
 	add(f.CreatedDays > 0, "created in the "+lastDays(f.CreatedDays))
 	add(f.HasCreated, "created "+createdRange(f))
 	add(f.ActiveDays > 0, "active in the "+lastDays(f.ActiveDays))
 	add(f.DormantDays > 0, "dormant for "+ui.Count(int64(f.DormantDays), "day", "days"))
-	is(f.CompanyDomain, "with a company domain", "without a company domain")
-	is(f.Reseller, "that may have sub-accounts", "that may not have sub-accounts")
-	is(f.HasParent, "with a parent", "without a parent")
+	is(f.CompanyDomain, "on a company domain", "not on a company domain")
+	is(f.Reseller, "a reseller", "not a reseller")
+	is(f.HasParent, "a sub-account", "not a sub-account")
 	add(f.ParentID != "", "directly under "+f.ParentID)
-	return strings.Join(parts, ", ")
+	switch n := len(parts); n {
+	case 0:
+		return ""
+	case 1:
+		return parts[0]
+	default:
+		return strings.Join(parts[:n-1], ", ") + " and " + parts[n-1]
+	}
+}
+
+// AccountsSentence says which accounts a filter leaves: "Every account named or
+// numbered “nord” that is dormant for 90 days."
+func AccountsSentence(f backoffice.AccountFilter) string {
+	s := "Every account" + accountsNamed(f)
+	if are := accountsAre(f); are != "" {
+		s += " that is " + are
+	}
+	return s + "."
 }
 
 // filterField is one select of the filter form.
@@ -536,11 +559,14 @@ func (v AccountsView) viewLink(s *SavedView) string { return v.Page.Link("/backo
 
 // noneText says what was looked for.
 func (v AccountsView) noneText() string {
-	s := AccountsSentence(v.Query.AccountFilter)
-	if s == "" {
-		return "There is no account on this page of the list any more."
+	named, are := accountsNamed(v.Query.AccountFilter), accountsAre(v.Query.AccountFilter)
+	switch {
+	case are != "":
+		return "No account" + named + " is " + are + "."
+	case named != "":
+		return "No account is" + named + "."
 	}
-	return "No account is " + s + "."
+	return "There is no account on this page of the list any more."
 }
 
 func ignoredText(list []backoffice.IgnoredParameter) string {

@@ -11,6 +11,10 @@ func Number[N int | int32 | int64](n N) string {
 	return string(AppendNumber(buf[:0], int64(n)))
 }
 
+// Plain writes a whole number without parting its thousands, for what is typed
+// or sent.
+func Plain[N int | int32 | int64](n N) string { return strconv.FormatInt(int64(n), 10) }
+
 // AppendNumber appends what Number writes. Negative numbers carry the minus sign U+2212.
 func AppendNumber(b []byte, n int64) []byte {
 	if n < 0 {
