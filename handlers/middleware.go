@@ -4,7 +4,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -73,7 +75,7 @@ func (s *server) outer(next http.Handler) http.Handler {
 			return
 		}
 		if !strings.HasPrefix(path, "/api/") {
-			if err := cross.Check(r); err != nil {
+			if err := cross.Check(r); err != nil || !s.ownOrigin(r) {
 				http.Error(rec, "This request came from another site and was refused.", http.StatusForbidden)
 				return
 			}
@@ -97,8 +99,23 @@ func (s *server) ownHost(host string) bool {
 	return loopback(s.PublicURL.Hostname()) && loopback(hostname(host))
 }
 
+// ownOrigin reports whether a request that changes something comes from a page of
+// ours, as far as it says so. Where a browser tells nothing more, the check of
+// net/http compares hosts alone; a page of ours has our scheme, too.
+func (s *server) ownOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" || r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Scheme == s.PublicURL.Scheme && s.ownHost(u.Host)
+}
+
 func hostname(hostport string) string {
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
+	if h, port, err := net.SplitHostPort(hostport); err == nil {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return ""
+		}
 		return h
 	}
 	return strings.Trim(hostport, "[]")
