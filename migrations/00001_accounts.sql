@@ -45,7 +45,7 @@ CREATE TABLE accounts (
 -- The orders of the list that change seldom carry what a page needs; accounts in
 -- the bin are in none of them.
 CREATE INDEX accounts_created ON accounts (created_at, key) WHERE deleted_at IS NULL;
-CREATE INDEX accounts_name ON accounts (name_sort, key) WHERE deleted_at IS NULL;
+CREATE INDEX accounts_name ON accounts (name_sort, key{{if .SQLite}}, search{{end}}) WHERE deleted_at IS NULL;
 CREATE INDEX accounts_primary ON accounts (primary_email, key) WHERE deleted_at IS NULL;
 CREATE INDEX accounts_parent ON accounts (parent_key, key) WHERE parent_key IS NOT NULL;
 CREATE INDEX accounts_reseller ON accounts (key) WHERE is_reseller AND deleted_at IS NULL;

@@ -23,7 +23,7 @@ func (s *Store) FindAccounts(ctx context.Context, typed string, n int) ([]backof
 	if page.Next != "" {
 		// More contain it than were read: those that begin with it come from the
 		// order of names.
-		begin, err := s.accountRows(ctx, `FROM `+s.accountTables(accountOrder{}, accountSource{gather: true})+` LEFT JOIN accounts p ON p.key = a.parent_key
+		begin, err := s.accountRows(ctx, `FROM `+s.accountTables(false)+` LEFT JOIN accounts p ON p.key = a.parent_key
 			WHERE a.deleted_at IS NULL AND a.name_sort >= $1 AND a.name_sort < $2 ORDER BY a.name_sort, a.key LIMIT $3`,
 			[]any{want, want + "\U0010FFFF", n}, backoffice.DayOf(s.Now()))
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"steward/backoffice"
 )
@@ -19,15 +20,16 @@ type accountOrder struct {
 	column  string // with its table's letter
 	text    bool   // compares as text
 	engaged bool   // lies in engagement
+	step    int64  // rows that are walked in the time in which a hit is gathered
 }
 
 var accountOrders = map[backoffice.AccountSort]accountOrder{
-	backoffice.SortName:        {column: "a.name_sort", text: true},
-	backoffice.SortCreated:     {column: "a.created_at"},
-	backoffice.SortPrimaryUser: {column: "a.primary_email", text: true},
-	backoffice.SortLastVisit:   {column: "e.last_visit_at", engaged: true},
-	backoffice.SortVisits:      {column: "e.visits", engaged: true},
-	backoffice.SortUsers:       {column: "e.users", engaged: true},
+	backoffice.SortName:        {column: "a.name_sort", text: true, step: 10},
+	backoffice.SortCreated:     {column: "a.created_at", step: 6},
+	backoffice.SortPrimaryUser: {column: "a.primary_email", text: true, step: 1},
+	backoffice.SortLastVisit:   {column: "e.last_visit_at", engaged: true, step: 1},
+	backoffice.SortVisits:      {column: "e.visits", engaged: true, step: 1},
+	backoffice.SortUsers:       {column: "e.users", engaged: true, step: 1},
 }
 
 // listQuery is a statement in the making. Its text is put together from
@@ -44,20 +46,56 @@ func (l *listQuery) arg(v any) string {
 
 func (l *listQuery) add(piece string) { l.where = append(l.where, piece) }
 
+func (l *listQuery) conditions() string {
+	if len(l.where) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(l.where, " AND ")
+}
+
 // accountSource is where the rows of a list are drawn from: a few accounts by an
 // index, which are then sorted, or all of them in their order.
 type accountSource struct {
 	hits   hits
 	gather bool  // few enough to be sorted
+	visits bool  // found by the index of last visits
+	short  bool  // one or two letters: the index is asked only when it must be
 	total  int64 // how many match, -1 when not known
+	all    int64 // accounts that are not in the bin
 	none   bool
 	ahead  bool // something is dated after now, and does not count yet
+}
+
+// listWay is how a page's statement finds its rows.
+type listWay int
+
+const (
+	inOrder  listWay = iota // walks the order of the list until the page is full
+	nearBy                  // likewise, but no further than order.nearRows
+	gathered                // finds all by an index, sorts them, and reads what is on the page
+)
+
+// gatherMost is how many rows of an index are rather sorted than met by walking
+// another order.
+const gatherMost = 20_000
+
+// nearRows is how far a search walks the order of the list before all its hits
+// are rather gathered: what is common fills a page by then, unless it all lies
+// elsewhere in the order. A step along the names costs a tenth of a hit that is
+// gathered, since its index holds the text; one by date of creation a sixth;
+// the others as much.
+func (o accountOrder) nearRows(h hits) int64 {
+	const least = 4000
+	if h.match == "" {
+		return least
+	}
+	return max(least, h.n*o.step)
 }
 
 // Accounts returns one page of the accounts that the filter leaves. A cursor
 // that is empty, or was not made by this installation for this filter, opens
 // the first page; "last" opens the last one.
-func (s *Store) Accounts(ctx context.Context, f backoffice.AccountFilter, cursor string) (backoffice.AccountsPage, error) {
+func (s *Store) Accounts(ctx context.Context, f backoffice.AccountFilter, cursor string) (page backoffice.AccountsPage, err error) {
 	f = normalized(f)
 	now := s.Now()
 	src, err := s.accountSource(ctx, f, now)
@@ -71,32 +109,30 @@ func (s *Store) Accounts(ctx context.Context, f backoffice.AccountFilter, cursor
 	if !ok {
 		c = listCursor{Edge: true}
 	}
-	order := accountOrders[f.Sort]
-	desc := f.Asc == c.Back
-	l := &listQuery{}
-	s.narrow(l, f, src, now)
-	if !c.Edge {
-		op := ">"
-		if desc {
-			op = "<"
+	way := inOrder
+	switch {
+	case src.gather:
+		way = gathered
+	case f.Query != "" && s.dialect.engine.SQLite:
+		way = nearBy
+	}
+	found, err := s.accountsBy(ctx, way, f, src, c, now)
+	full := func() bool { return err != nil || len(found) > backoffice.PageSize }
+	if src.short && !full() {
+		src.short = false
+		if src.hits, err = s.index.find(ctx, s.query(), f.Query); err != nil || src.hits.none {
+			return backoffice.AccountsPage{}, err
 		}
-		var value any = c.Int
-		if order.text {
-			value = c.Text
+		if src.gather = src.hits.few; !src.gather {
+			found, err = s.accountsBy(ctx, way, f, src, c, now)
 		}
-		l.add("(" + order.column + ", " + order.key() + ") " + op + " (" + l.arg(value) + ", " + l.arg(c.Key) + ")")
 	}
-	dir := ""
-	if desc {
-		dir = " DESC"
+	if way == nearBy && !full() {
+		if way = inOrder; src.hits.match != "" {
+			src.gather, way = true, gathered
+		}
+		found, err = s.accountsBy(ctx, way, f, src, c, now)
 	}
-	sortBy := order.column
-	if src.gather {
-		sortBy = s.dialect.plain(sortBy)
-	}
-	rest := `FROM ` + s.accountTables(order, src) + ` LEFT JOIN accounts p ON p.key = a.parent_key WHERE ` + strings.Join(l.where, " AND ") +
-		` ORDER BY ` + sortBy + dir + `, ` + order.key() + dir + ` LIMIT ` + l.arg(backoffice.PageSize+1)
-	found, err := s.accountRows(ctx, rest, l.args, backoffice.DayOf(now))
 	if err != nil {
 		return backoffice.AccountsPage{}, err
 	}
@@ -107,10 +143,15 @@ func (s *Store) Accounts(ctx context.Context, f backoffice.AccountFilter, cursor
 	if c.Back {
 		slices.Reverse(found)
 	}
-	page := backoffice.AccountsPage{Rows: found, First: 1}
+	page = backoffice.AccountsPage{Rows: found, First: 1}
 	if page.Total, page.More, err = s.accountTotal(ctx, f, src, now, c.Edge && !c.Back && !more, len(found)); err != nil {
 		return page, err
 	}
+	defer func() { // what was counted may be less than what is seen to be there
+		if n := page.First + int64(len(page.Rows)) - 1; page.More && page.Total < n {
+			page.Total = n
+		}
+	}()
 	switch {
 	case c.Back && c.Edge:
 		page.First = max(page.Total-int64(len(found)), 0) + 1
@@ -155,6 +196,64 @@ func (s *Store) Accounts(ctx context.Context, f backoffice.AccountFilter, cursor
 		}
 	}
 	return page, nil
+}
+
+// accountsBy reads the rows of a page, and one more where there are more, from
+// the cursor on.
+func (s *Store) accountsBy(ctx context.Context, way listWay, f backoffice.AccountFilter, src accountSource, c listCursor, now time.Time) ([]backoffice.AccountRow, error) {
+	const limit = backoffice.PageSize + 1
+	order := accountOrders[f.Sort]
+	desc := f.Asc == c.Back
+	op, dir := " > ", ""
+	if desc {
+		op, dir = " < ", " DESC"
+	}
+	l := &listQuery{}
+	begin := func() {
+		if c.Edge {
+			return
+		}
+		var value any = c.Int
+		if order.text {
+			value = c.Text
+		}
+		l.add("(" + order.column + ", " + order.key() + ")" + op + "(" + l.arg(value) + ", " + l.arg(c.Key) + ")")
+	}
+	join := s.join()
+	var rest string
+	const parents = ` LEFT JOIN accounts p ON p.key = a.parent_key`
+	switch way {
+	case inOrder:
+		s.narrow(l, f, src, now)
+		begin()
+		rest = `FROM ` + s.accountTables(order.engaged) + parents + ` WHERE ` + strings.Join(l.where, " AND ") +
+			` ORDER BY ` + order.column + dir + `, ` + order.key() + dir + ` LIMIT ` + strconv.Itoa(limit)
+	case nearBy:
+		// The rows come in the order of the inner statement, which ends with a LIMIT.
+		from, search := "accounts a", ", a.search AS t"
+		if order.engaged {
+			from, search = "engagement e", ""
+		} else {
+			l.add("a.deleted_at IS NULL")
+		}
+		begin()
+		inner := `SELECT ` + order.key() + ` AS k` + search + ` FROM ` + from + l.conditions() + ` ORDER BY ` + order.column + dir + `, ` + order.key() + dir +
+			` LIMIT ` + l.arg(order.nearRows(src.hits))
+		l.where = nil
+		if search != "" {
+			l.add(`h.t LIKE ` + l.arg(like(f.Query)) + ` ESCAPE '\'`)
+		}
+		s.narrow(l, f, src, now)
+		rest = `FROM (` + inner + `) h` + join + `accounts a ON a.key = h.k` + join + `engagement e ON e.account_key = a.key` + parents +
+			l.conditions() + ` LIMIT ` + strconv.Itoa(limit)
+	case gathered:
+		s.narrow(l, f, src, now)
+		begin()
+		rest = `FROM (SELECT a.key AS k, ` + order.column + ` AS s FROM ` + s.accountTables(src.visits) + l.conditions() +
+			` ORDER BY ` + s.dialect.plain(order.column) + dir + `, ` + s.dialect.plain("a.key") + dir + ` LIMIT ` + strconv.Itoa(limit) + `) h` +
+			join + `accounts a ON a.key = h.k` + join + `engagement e ON e.account_key = a.key` + parents + ` ORDER BY h.s` + dir + `, h.k` + dir
+	}
+	return s.accountRows(ctx, rest, l.args, backoffice.DayOf(now))
 }
 
 // accountRows reads the rows of a list whose statement ends with rest.
@@ -210,30 +309,34 @@ func seenSince(today backoffice.Day, days int) int64 {
 	return max((today - backoffice.Day(days) + 1).Start().UnixMicro(), 1)
 }
 
-// accountTables joins accounts a and engagement e, in the order in which SQLite
-// is to walk them.
-func (s *Store) accountTables(order accountOrder, src accountSource) string {
-	join := " JOIN "
+// join has SQLite walk tables in the order in which they are written.
+func (s *Store) join() string {
 	if s.dialect.engine.SQLite {
-		join = " CROSS JOIN " // SQLite keeps the order of tables that are joined so
+		return " CROSS JOIN "
 	}
-	if order.engaged && !src.gather {
-		return "engagement e" + join + "accounts a ON a.key = e.account_key"
+	return " JOIN "
+}
+
+// accountTables joins accounts a and engagement e; the walk begins in engagement
+// where engaged is set.
+func (s *Store) accountTables(engaged bool) string {
+	if engaged {
+		return "engagement e" + s.join() + "accounts a ON a.key = e.account_key"
 	}
-	return "accounts a" + join + "engagement e ON e.account_key = a.key"
+	return "accounts a" + s.join() + "engagement e ON e.account_key = a.key"
 }
 
 // narrow writes the filter's conditions.
 func (s *Store) narrow(l *listQuery, f backoffice.AccountFilter, src accountSource, now time.Time) {
 	l.add("a.deleted_at IS NULL")
 	if f.Query != "" {
-		if src.hits.match != "" && src.hits.few {
+		if src.hits.match != "" && src.gather {
 			l.add("a.key IN (SELECT rowid FROM accounts_fts WHERE accounts_fts MATCH " + l.arg(src.hits.match) + ")")
 		}
 		l.add(`a.search LIKE ` + l.arg(like(f.Query)) + ` ESCAPE '\'`)
 	}
 	if f.CreatedDays > 0 {
-		l.add("a.created_at > " + l.arg(now.Add(-time.Duration(f.CreatedDays)*24*time.Hour).UnixMicro()))
+		l.add("a.created_at > " + l.arg(createdSince(f, now)))
 	}
 	if src.ahead && (f.CreatedDays > 0 || f.CompanyDomain != nil && *f.CompanyDomain) {
 		l.add("a.created_at <= " + l.arg(now.UnixMicro()))
@@ -288,9 +391,14 @@ func (s *Store) accountSource(ctx context.Context, f backoffice.AccountFilter, n
 	if err != nil {
 		return src, err
 	}
+	src.all = totals.Accounts
 	yes := func(b *bool) bool { return b != nil && *b }
 	src.total, src.ahead = knownTotal(f, k, totals), totals.ahead
-	if f.Query != "" {
+	switch {
+	case f.Query == "":
+	case s.dialect.engine.SQLite && utf8.RuneCountInString(f.Query) < 3:
+		src.short = true
+	default:
 		if src.hits, err = s.index.find(ctx, s.query(), f.Query); err != nil {
 			return src, err
 		}
@@ -301,9 +409,9 @@ func (s *Store) accountSource(ctx context.Context, f backoffice.AccountFilter, n
 	case f.ParentID != "":
 		src.gather, err = s.few(ctx, `SELECT 1 FROM accounts WHERE parent_key = (SELECT key FROM accounts WHERE id = $1)`, f.ParentID)
 	case yes(f.Reseller):
-		src.gather = totals.Resellers < probe
+		src.gather = totals.Resellers < gatherMost
 	case yes(f.HasParent):
-		src.gather = totals.SubAccounts < probe
+		src.gather = totals.SubAccounts < gatherMost
 	}
 	if src.gather || src.none || err != nil {
 		return src, err
@@ -312,13 +420,15 @@ func (s *Store) accountSource(ctx context.Context, f backoffice.AccountFilter, n
 	switch {
 	case f.CreatedDays > 0 && f.Sort != backoffice.SortCreated:
 		src.gather, err = s.few(ctx, `SELECT 1 FROM accounts WHERE deleted_at IS NULL AND created_at > $1`,
-			now.Add(-time.Duration(f.CreatedDays)*24*time.Hour).UnixMicro())
+			createdSince(f, now))
 	case f.HasCreated && f.Sort != backoffice.SortCreated:
 		src.gather, err = s.few(ctx, `SELECT 1 FROM accounts WHERE deleted_at IS NULL AND created_at >= $1 AND created_at < $2`,
 			f.CreatedFrom.Start().UnixMicro(), (f.CreatedTo + 1).Start().UnixMicro())
 	case f.ActiveDays > 0 && f.Sort != backoffice.SortLastVisit:
+		src.visits = true
 		src.gather, err = s.few(ctx, `SELECT 1 FROM engagement WHERE last_visit_at >= $1`, seenSince(today, f.ActiveDays))
 	case f.DormantDays > 0 && f.Sort != backoffice.SortLastVisit:
+		src.visits = true
 		src.gather, err = s.few(ctx, `SELECT 1 FROM engagement WHERE last_visit_at < $1`, seenSince(today, f.DormantDays))
 	}
 	return src, err
@@ -372,12 +482,11 @@ func (s *Store) KnownTotal(ctx context.Context, f backoffice.AccountFilter) (n i
 	return n, n >= 0, nil
 }
 
-// few reports whether a constant statement yields fewer than probe rows.
+// few reports whether a constant statement yields fewer than gatherMost rows.
 func (s *Store) few(ctx context.Context, text string, args ...any) (bool, error) {
 	var n int64
-	args = append(args, probe)
-	err := s.query().row(ctx, `SELECT COUNT(*) FROM (`+text+` LIMIT $`+strconv.Itoa(len(args))+`) AS probed`, args...).Scan(&n)
-	return n < probe, err
+	err := s.query().row(ctx, `SELECT COUNT(*) FROM (`+text+` LIMIT `+strconv.Itoa(gatherMost)+`) AS probed`, args...).Scan(&n)
+	return n < gatherMost, err
 }
 
 func sameFilter(a, b backoffice.AccountFilter) bool {
@@ -388,29 +497,69 @@ func sameFilter(a, b backoffice.AccountFilter) bool {
 	return ok && a == b
 }
 
-// countMost is where counting of matches stops: a list then says "2 000+".
-const countMost = 2000
+// Counting of matches stops here: a list then says "2 000+". Among more
+// accounts than countWork, the ones that are looked at are a part, and what is
+// found there is the least that there is.
+const (
+	countMost = 2000
+	countWork = 20_000
+)
 
 // accountTotal returns how many accounts match; more is set when there are
 // that many or more.
 func (s *Store) accountTotal(ctx context.Context, f backoffice.AccountFilter, src accountSource, now time.Time, whole bool, shown int) (total int64, more bool, err error) {
-	if whole {
+	switch {
+	case whole:
 		return int64(shown), false, nil
-	}
-	if src.total >= 0 {
+	case src.total >= 0:
 		return src.total, false, nil
-	}
-	if src.hits.match != "" && !src.hits.few && !s.narrowedBeside(f) {
+	case src.hits.match != "" && !src.hits.few && !s.narrowedBeside(f):
 		return countMost, true, nil
 	}
 	l := &listQuery{}
-	s.narrow(l, f, src, now)
-	err = s.query().row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM `+s.accountTables(accountOrder{}, src)+` WHERE `+strings.Join(l.where, " AND ")+
-		` LIMIT `+l.arg(countMost+1)+`) AS counted`, l.args...).Scan(&total)
+	var text string
+	partly := false
+	if src.gather {
+		s.narrow(l, f, src, now)
+		text = `SELECT 1 FROM ` + s.accountTables(src.visits) + l.conditions()
+	} else {
+		looked := int64(countWork)
+		if f.Query != "" {
+			looked = countMost
+		}
+		partly = src.all > looked
+		today := backoffice.DayOf(now)
+		inner := "SELECT a.key AS k FROM accounts a WHERE a.deleted_at IS NULL"
+		switch {
+		case f.CreatedDays > 0:
+			inner += " AND a.created_at > " + l.arg(createdSince(f, now))
+		case f.HasCreated:
+			inner += " AND a.created_at >= " + l.arg(f.CreatedFrom.Start().UnixMicro()) + " AND a.created_at < " + l.arg((f.CreatedTo + 1).Start().UnixMicro())
+		case f.ActiveDays > 0:
+			inner = "SELECT e.account_key AS k FROM engagement e WHERE e.last_visit_at >= " + l.arg(daysBack(today, f.ActiveDays))
+		case f.DormantDays > 0:
+			inner = "SELECT e.account_key AS k FROM engagement e WHERE e.last_visit_at < " + l.arg(daysBack(today, f.DormantDays))
+		}
+		s.narrow(l, f, src, now)
+		text = `SELECT 1 FROM (` + inner + ` LIMIT ` + strconv.FormatInt(looked, 10) + `) h` + s.join() + `accounts a ON a.key = h.k` +
+			s.join() + `engagement e ON e.account_key = a.key` + l.conditions()
+	}
+	err = s.query().row(ctx, `SELECT COUNT(*) FROM (`+text+` LIMIT `+strconv.Itoa(countMost+1)+`) AS counted`, l.args...).Scan(&total)
 	if total > countMost {
 		return countMost, true, err
 	}
-	return total, false, err
+	return total, partly, err
+}
+
+// createdSince is the instant after which an account was created to be within
+// the filter's days.
+func createdSince(f backoffice.AccountFilter, now time.Time) int64 {
+	return now.Add(-time.Duration(f.CreatedDays) * 24 * time.Hour).UnixMicro()
+}
+
+// daysBack is the first instant of the last n days.
+func daysBack(today backoffice.Day, n int) int64 {
+	return (today - backoffice.Day(n) + 1).Start().UnixMicro()
 }
 
 // narrowedBeside reports whether the filter asks for more than a search.
@@ -431,9 +580,10 @@ func (s *Store) CountAccounts(ctx context.Context, f backoffice.AccountFilter) (
 	if src.total >= 0 {
 		return src.total, nil
 	}
+	src.gather = src.gather || src.hits.match != ""
 	l := &listQuery{}
 	s.narrow(l, f, src, now)
-	err = s.query().row(ctx, `SELECT COUNT(*) FROM `+s.accountTables(accountOrder{}, src)+` WHERE `+strings.Join(l.where, " AND "), l.args...).Scan(&n)
+	err = s.query().row(ctx, `SELECT COUNT(*) FROM `+s.accountTables(src.visits)+l.conditions(), l.args...).Scan(&n)
 	return n, err
 }
 

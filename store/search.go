@@ -57,6 +57,7 @@ func padded(search string) string { return search + "\n\n" }
 // hits is what the index says of a search.
 type hits struct {
 	match string // expression for accounts_fts; "" where the index cannot say
+	n     int64  // how many accounts may match, gatherMost for that many or more
 	few   bool   // fewer than probe accounts may match: sort them
 	none  bool   // nothing matches
 }
@@ -77,10 +78,10 @@ func (x accountIndex) find(ctx context.Context, q query, folded string) (hits, e
 		return hits{none: true}, nil
 	}
 	var n int64
-	if err := q.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM accounts_fts WHERE accounts_fts MATCH $1 LIMIT $2)`, match, probe).Scan(&n); err != nil {
+	if err := q.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM accounts_fts WHERE accounts_fts MATCH $1 LIMIT $2)`, match, gatherMost).Scan(&n); err != nil {
 		return hits{}, err
 	}
-	return hits{match: match, few: n < probe, none: n == 0}, nil
+	return hits{match: match, n: n, few: n < probe, none: n == 0}, nil
 }
 
 const noTerms = "\x00"
