@@ -535,10 +535,11 @@ func (s *Store) accountTotal(ctx context.Context, f backoffice.AccountFilter, sr
 			inner += " AND a.created_at > " + l.arg(createdSince(f, now))
 		case f.HasCreated:
 			inner += " AND a.created_at >= " + l.arg(f.CreatedFrom.Start().UnixMicro()) + " AND a.created_at < " + l.arg((f.CreatedTo + 1).Start().UnixMicro())
+		case src.ahead:
 		case f.ActiveDays > 0:
-			inner = "SELECT e.account_key AS k FROM engagement e WHERE e.last_visit_at >= " + l.arg(daysBack(today, f.ActiveDays))
+			inner = "SELECT e.account_key AS k FROM engagement e WHERE e.last_visit_at >= " + l.arg(seenSince(today, f.ActiveDays))
 		case f.DormantDays > 0:
-			inner = "SELECT e.account_key AS k FROM engagement e WHERE e.last_visit_at < " + l.arg(daysBack(today, f.DormantDays))
+			inner = "SELECT e.account_key AS k FROM engagement e WHERE e.last_visit_at < " + l.arg(seenSince(today, f.DormantDays))
 		}
 		s.narrow(l, f, src, now)
 		text = `SELECT 1 FROM (` + inner + ` LIMIT ` + strconv.FormatInt(looked, 10) + `) h` + s.join() + `accounts a ON a.key = h.k` +
@@ -555,11 +556,6 @@ func (s *Store) accountTotal(ctx context.Context, f backoffice.AccountFilter, sr
 // the filter's days.
 func createdSince(f backoffice.AccountFilter, now time.Time) int64 {
 	return now.Add(-time.Duration(f.CreatedDays) * 24 * time.Hour).UnixMicro()
-}
-
-// daysBack is the first instant of the last n days.
-func daysBack(today backoffice.Day, n int) int64 {
-	return (today - backoffice.Day(n) + 1).Start().UnixMicro()
 }
 
 // narrowedBeside reports whether the filter asks for more than a search.
