@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"steward/backoffice"
@@ -173,15 +174,25 @@ func (e *InBin) Error() string {
 	return "An account with this ID is in the bin. Restore it, or choose another ID."
 }
 
+// notInPayload are columns of text that the trail names otherwise, or not at all.
+var notInPayload = []string{"id", "primary_email", "logo_tag", "metadata"}
+
 // accountPayload is what the trail keeps of an account's details.
 func accountPayload(a backoffice.Account) map[string]any {
-	p := map[string]any{"name": a.Name}
-	for k, v := range map[string]string{"website": a.Website, "address": a.Address, "time_zone": a.TimeZone, "currency": a.Currency,
-		"status_text": a.StatusText, "primary_user": a.PrimaryEmail, "parent_id": a.ParentID, "logo": a.LogoTag} {
+	p := map[string]any{}
+	put := func(name, v string) {
 		if v != "" {
-			p[k] = v
+			p[name] = v
 		}
 	}
+	for _, c := range accountColumns {
+		if v, ok := c.at(&a).(*string); ok && !slices.Contains(notInPayload, c.name) {
+			put(c.name, *v)
+		}
+	}
+	put("primary_user", a.PrimaryEmail)
+	put("parent_id", a.ParentID)
+	put("logo", a.LogoTag)
 	if a.IsReseller {
 		p["is_reseller"] = true
 	}
