@@ -54,14 +54,10 @@ func (c *call) account() (backoffice.Account, error) {
 // accountPath is the address of an account's page, without the base path.
 func accountPath(id string) string { return views.AccountPath("", id) }
 
-// accountScene is what the sections of an account's page are drawn with.
-func (c *call) accountScene(a backoffice.Account) (views.AccountScene, error) {
-	s := views.AccountScene{Base: c.s.base, Account: a, Now: c.s.now(), MayWrite: c.may(backoffice.WriteAccounts), View: accountView(c.QueryParams())}
-	var err error
-	if a.ParentKey != 0 {
-		s.Ancestors, err = c.store().Ancestors(c.ctx(), a.Key)
-	}
-	return s, err
+// accountScene is what the sections of an account's page are drawn with. The
+// way to the account, which only whole pages show, is read by them.
+func (c *call) accountScene(a backoffice.Account) views.AccountScene {
+	return views.AccountScene{Base: c.s.base, Account: a, Now: c.s.now(), MayWrite: c.may(backoffice.WriteAccounts), View: accountView(c.QueryParams())}
 }
 
 // accountView reads the part of the address that says what is shown; what it
@@ -121,17 +117,14 @@ type accountPart struct {
 // renderAccount answers with the page of an account, or with the one section of
 // it that htmx asks for; nothing is read that is not shown.
 func (c *call) renderAccount(status int, a backoffice.Account, forms accountForms) error {
-	scene, err := c.accountScene(a)
-	if err != nil {
-		return err
-	}
+	scene := c.accountScene(a)
 	page, err := c.page(a.Name, views.PartAccounts)
 	if err != nil {
 		return err
 	}
 	var has views.AccountSections
-	var users, usersList templ.Component
-	parts := c.accountParts(scene, forms, &has, &users, &usersList)
+	var usersList templ.Component
+	parts := c.accountParts(&scene, forms, &has, &usersList)
 	ids := make([]string, len(parts))
 	for i, p := range parts {
 		ids[i] = p.id
@@ -149,8 +142,9 @@ func (c *call) renderAccount(status int, a backoffice.Account, forms accountForm
 	return c.render(status, page, views.AccountPage(scene, has), sections...)
 }
 
-func (c *call) accountParts(s views.AccountScene, forms accountForms, has *views.AccountSections, users, usersList *templ.Component) []accountPart {
-	st, ctx, a := c.store(), c.ctx(), s.Account
+func (c *call) accountParts(scene *views.AccountScene, forms accountForms, has *views.AccountSections, usersList *templ.Component) []accountPart {
+	st, ctx, s := c.store(), c.ctx(), *scene
+	a := s.Account
 	members := func(view func(views.AccountScene, backoffice.MembersPage) templ.Component) (templ.Component, error) {
 		p, err := st.Members(ctx, a, s.View.Users)
 		if err != nil {
@@ -175,6 +169,7 @@ func (c *call) accountParts(s views.AccountScene, forms accountForms, has *views
 		{views.AccountDetailsID, func() (templ.Component, error) { return views.AccountDetails(s, forms.details), nil }, &has.Details},
 		{views.AccountPolicyID, func() (templ.Component, error) {
 			p, err := st.PolicyOf(ctx, a.ID)
+			scene.Ancestors = p.Ancestors // it has them already: the page shows the way to the account
 			props := views.PolicyFactsProps{InForce: p.InForce, View: s.Path("/policy")}
 			if c.may(backoffice.WritePolicies) {
 				props.Edit = s.Path("/policy")
@@ -183,7 +178,8 @@ func (c *call) accountParts(s views.AccountScene, forms accountForms, has *views
 		}, &has.Policy},
 		{views.AccountEventsID, func() (templ.Component, error) {
 			p, err := st.Events(ctx, backoffice.EventFilter{Account: a.ID}, "", recentEvents)
-			return views.RecentEvents(views.RecentEventsProps{Rows: p.Rows, Now: s.Now, All: c.s.link("/backoffice/audit?account=" + url.QueryEscape(a.ID))}), err
+			return views.RecentEvents(views.RecentEventsProps{Rows: p.Rows, Now: s.Now, All: c.s.link("/backoffice/audit?account=" + url.QueryEscape(a.ID)),
+				Event: func(id string) string { return c.s.link("/backoffice/audit/" + id) }}), err
 		}, &has.Events},
 		{views.AccountLogoID, func() (templ.Component, error) { return views.AccountLogo(s, forms.logoProblem), nil }, &has.Logo},
 	}
@@ -257,10 +253,7 @@ func (s *server) saveAccountDetails(c *call) error {
 		return err
 	}
 	return c.saved(accountPath(id)+"#"+views.AccountDetailsID, ui.ToastProps{Text: "Details saved."}, func() error {
-		scene, err := c.accountScene(saved)
-		if err != nil {
-			return err
-		}
+		scene := c.accountScene(saved)
 		return c.changed(scene, views.AccountDetails(scene, nil), views.AccountDetailsID)
 	})
 }
@@ -298,10 +291,7 @@ func (s *server) setReseller(c *call) error {
 		if err != nil {
 			return err
 		}
-		scene, err := c.accountScene(a)
-		if err != nil {
-			return err
-		}
+		scene := c.accountScene(a)
 		p, err := c.store().SubAccounts(c.ctx(), a, "", "")
 		if err != nil {
 			return err
@@ -331,12 +321,13 @@ func (s *server) askDeletion(c *call) error {
 
 // renderDeletion shows the dialog, or without script a page that asks the same.
 func (c *call) renderDeletion(status int, a backoffice.Account, d views.AccountDeletion) error {
-	scene, err := c.accountScene(a)
-	if err != nil {
-		return err
-	}
+	scene := c.accountScene(a)
 	if c.isFragment() {
 		return c.fragment(status, views.AccountDeletionDialog(scene, d))
+	}
+	var err error
+	if scene.Ancestors, err = c.store().Ancestors(c.ctx(), a.Key); err != nil {
+		return err
 	}
 	page, err := c.page("Delete "+a.Name, views.PartAccounts)
 	if err != nil {

@@ -146,10 +146,7 @@ func (c *call) logoSaved(said string) error {
 		if err != nil {
 			return err
 		}
-		scene, err := c.accountScene(a)
-		if err != nil {
-			return err
-		}
+		scene := c.accountScene(a)
 		return c.changed(scene, views.AccountLogo(scene, ""), views.AccountLogoID)
 	})
 }

@@ -503,8 +503,8 @@ func activeKPI(s AccountScene, f backoffice.AccountFigures) ui.KPIProps {
 func visitsKPI(s AccountScene, f backoffice.AccountFigures) ui.KPIProps {
 	_, trend := change(f.Visits - f.VisitsBefore)
 	return ui.KPIProps{ID: "def-visits", Label: "Visits", Href: "#" + AccountEngagementID, Figure: ui.Number(s.Account.Visits), Soft: s.Account.Visits == 0,
-		Definition: "Visits since the account was created: a user seen on a UTC day is one visit. The bars show the last 60 days in steps of five.",
-		Delta:      ui.Signed(f.Visits), Trend: trend, Previous: "in 30 days, " + ui.Number(f.VisitsBefore) + " in the 30 before", Fresh: "as of " + ui.Clock(f.At),
+		Definition: "Visits since the account was created: a user seen on a UTC day is one visit. The change is the visits of the last 30 days; the bars show the last 60 in steps of five.",
+		Delta:      ui.Signed(f.Visits), Trend: trend, Previous: ui.Number(f.VisitsBefore) + " in the 30 days before", Fresh: "as of " + ui.Clock(f.At),
 		Chart: &ui.Mini{Values: floats(f.VisitsCourse[:]), Before: backoffice.FigureSteps / 2, Bars: true}}
 }
 
