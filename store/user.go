@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +24,7 @@ var (
 	selectUserByEmail = `SELECT u.key, ` + userColumns.names("u.") + ` FROM users u WHERE u.email = $1`
 	selectUserByID    = `SELECT u.key, ` + userColumns.names("u.") + ` FROM users u WHERE u.id = $1`
 	insertUser        = `INSERT INTO users (` + userColumns.names("") + `) VALUES (` + userColumns.params(1) + `) RETURNING key`
-	updateUser        = `UPDATE users SET ` + userColumns.set(1) + ` WHERE key = $7`
+	updateUser        = `UPDATE users SET ` + userColumns.set(1) + fmt.Sprintf(` WHERE key = $%d`, len(userColumns)+1)
 )
 
 func readUser(ctx context.Context, r reader, text string, arg any) (backoffice.User, error) {
