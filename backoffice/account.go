@@ -1,7 +1,6 @@
 package backoffice
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -199,10 +198,10 @@ func isCurrency(s string) bool {
 // written without scheme gets https. Anything else, javascript: above all, is an
 // error whose text is the sentence for the field.
 func CleanWebsite(s string) (string, error) {
-	bad := errors.New("Write a web address such as https://example.com.")
+	const bad = Refusal("Write a web address such as https://example.com.")
 	s = strings.TrimSpace(s)
 	if len(s) > 2000 {
-		return "", errors.New("At most 2,000 characters.")
+		return "", Refusal("At most 2,000 characters.")
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
 		return "", bad

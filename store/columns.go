@@ -101,7 +101,7 @@ func (m micros) Value() (driver.Value, error) { return m.t.UnixMicro(), nil }
 // nullMicros stores the zero time as NULL.
 type nullMicros struct{ t *time.Time }
 
-func (m nullMicros) Scan(v any) error { return micros{m.t}.Scan(v) }
+func (m nullMicros) Scan(v any) error { return micros(m).Scan(v) }
 func (m nullMicros) Value() (driver.Value, error) {
 	if m.t.IsZero() {
 		return nil, nil

@@ -77,36 +77,6 @@ func (d *dialect) args(args []any) []any {
 	return fit
 }
 
-// violated returns the name of the constraint that err reports as broken, in
-// PostgreSQL's manner <table>_<columns>_key; "" when err is something else.
-func (d *dialect) violated(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		if pg.Code == "23505" || pg.Code == "23503" {
-			return pg.ConstraintName
-		}
-		return ""
-	}
-	var lite sqlite3.Error
-	if errors.As(err, &lite) && lite.Code == sqlite3.ErrConstraint {
-		// "UNIQUE constraint failed: accounts.id" or "…: memberships.account_key, memberships.user_key"
-		_, columns, ok := strings.Cut(err.Error(), "UNIQUE constraint failed: ")
-		if !ok {
-			return ""
-		}
-		var name string
-		for i, c := range strings.Split(columns, ", ") {
-			table, column, _ := strings.Cut(c, ".")
-			if i == 0 {
-				name = table
-			}
-			name += "_" + column
-		}
-		return name + "_key"
-	}
-	return ""
-}
-
 // unavailable reports whether err means that the storage itself does not serve:
 // full disk, failed input or output, lost server, a database that was closed.
 func (d *dialect) unavailable(err error) bool {

@@ -122,10 +122,6 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 func nullKey(k int64) sql.NullInt64    { return sql.NullInt64{Int64: k, Valid: k != 0} }
 func nullText(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
-func nullTime(t time.Time) sql.NullInt64 {
-	return sql.NullInt64{Int64: t.UnixMicro(), Valid: !t.IsZero()}
-}
-
 // VerifyEvents walks the chain and returns the key of the first entry that does
 // not follow from the one before it, 0 when all do, and how many there are.
 func (s *Store) VerifyEvents(ctx context.Context) (broken, count int64, err error) {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +23,6 @@ var (
 	selectUserByEmail = `SELECT u.key, ` + userColumns.names("u.") + ` FROM users u WHERE u.email = $1`
 	selectUserByID    = `SELECT u.key, ` + userColumns.names("u.") + ` FROM users u WHERE u.id = $1`
 	insertUser        = `INSERT INTO users (` + userColumns.names("") + `) VALUES (` + userColumns.params(1) + `) RETURNING key`
-	updateUser        = `UPDATE users SET ` + userColumns.set(1) + fmt.Sprintf(` WHERE key = $%d`, len(userColumns)+1)
 )
 
 func readUser(ctx context.Context, r reader, text string, arg any) (backoffice.User, error) {
@@ -270,15 +268,4 @@ func (s *Store) searchMembers(ctx context.Context, a backoffice.Account, f backo
 	}
 	page.Rows, err = s.query().membersWhere(ctx, `m.key IN (`+strings.Join(marks, ", ")+`)`, false, args...)
 	return page, err
-}
-
-// splitRoles reads the roles of an import cell: keys separated by semicolons.
-func splitRoles(cell string) []string {
-	var out []string
-	for _, r := range strings.Split(cell, ";") {
-		if r = strings.TrimSpace(r); r != "" {
-			out = append(out, r)
-		}
-	}
-	return out
 }
