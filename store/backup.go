@@ -58,6 +58,11 @@ func (s *Store) Backup(ctx context.Context, file string) (size int64, err error)
 }
 
 func fileDSN(path string) string {
+	// From the root on, so that no name means something else to SQLite: ":memory:"
+	// and "//host" do.
+	if whole, err := filepath.Abs(path); err == nil {
+		path = whole
+	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath()
 }
 

@@ -207,7 +207,42 @@ func (s *Store) openPostgres(ctx context.Context, dsn string, o Options) error {
 	if err := db.PingContext(ctx); err != nil {
 		return fmt.Errorf("PostgreSQL does not answer: %w", err)
 	}
+	// Several processes may start at once: one of them looks and migrates.
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, int64(writeLock)+1); err != nil {
+		return err
+	}
+	defer conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, int64(writeLock)+1)
+	if err := postgresOurs(ctx, conn, o); err != nil {
+		return err
+	}
 	return s.migrate(ctx, o)
+}
+
+// postgresOurs refuses a database that something else than Steward uses, or that
+// cannot hold every letter, and leaves it as it is.
+func postgresOurs(ctx context.Context, conn *sql.Conn, o Options) error {
+	var name, encoding string
+	var ours, others int
+	if err := conn.QueryRowContext(ctx, `SELECT current_database(), current_setting('server_encoding'),
+		COUNT(*) FILTER (WHERE table_name IN ('goose_db_version', 'event_head')), COUNT(*) FILTER (WHERE table_name <> 'goose_db_version')
+		FROM information_schema.tables WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'`).
+		Scan(&name, &encoding, &ours, &others); err != nil {
+		return err
+	}
+	switch {
+	case ours < 2 && others > 0:
+		return fmt.Errorf("%w: %s", ErrForeign, name)
+	case ours < 2 && o.MustExist:
+		return fmt.Errorf("%w in %s", ErrMissing, name)
+	case encoding != "UTF8":
+		return fmt.Errorf("the encoding of %s is %s, and Steward needs UTF8: make one with CREATE DATABASE %s ENCODING 'UTF8' TEMPLATE template0", name, encoding, name)
+	}
+	return nil
 }
 
 // migrate brings the schema up to date. A schema newer than this binary, and a
@@ -235,18 +270,6 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 	}
 	if o.NoMigrate {
 		return fmt.Errorf("the schema is %d, this version needs %d: run steward migrate", have, want)
-	}
-	if s.dialect.engine.PostgreSQL {
-		// Several processes may start at once: one of them migrates.
-		conn, err := s.write.Conn(ctx)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, int64(writeLock)+1); err != nil {
-			return err
-		}
-		defer conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, int64(writeLock)+1)
 	}
 	_, err = p.Up(ctx)
 	// Two processes that begin with an absent SQLite file migrate it side by side:
