@@ -226,7 +226,7 @@ func (d *Demo) name(a *DemoAccount, p *demoCourse, r demoChance) (domain, slug s
 func (d *Demo) hang(a *DemoAccount, i int, r demoChance) {
 	level := 1
 	if len(d.sellers) > 0 && r.of(0.26) {
-		s := len(d.sellers) - 1
+		var s int
 		switch {
 		case d.big >= 0 && r.of(float64(d.bigWant)/(0.24*float64(d.accounts))):
 			s = d.big

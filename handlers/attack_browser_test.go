@@ -383,7 +383,7 @@ func TestAttack_T55_EscapeHatches(t *testing.T) {
 func TestAttack_T55_Pages(t *testing.T) {
 	w := gateFor(t)
 	owner := w.staff("owner@vendor.example", backoffice.Owner)
-	nasty := []string{`"><script>alert(1)</script>`, `javascript:alert(1)`, `' onmouseover='alert(1)`, `</title><img src=x onerror=alert(1)>`, `//evil.example`, `{{7*7}}${7*7}`, `<!--`, `data:text/html,x`, `‮evil`, `?q="><b`}
+	nasty := []string{`"><script>alert(1)</script>`, `javascript:alert(1)`, `' onmouseover='alert(1)`, `</title><img src=x onerror=alert(1)>`, `//evil.example`, `{{7*7}}${7*7}`, `<!--`, `data:text/html,x`, "\u202eevil", `?q="><b`}
 	for i, n := range nasty {
 		if _, err := w.store.CreateAccount(ctx, owner.Actor("", ""), backoffice.NewAccount{Name: n, ID: fmt.Sprintf("x%d", i), PrimaryEmail: fmt.Sprintf("u%d@x.example", i)}); err != nil {
 			t.Fatal(err)

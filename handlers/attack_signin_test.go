@@ -520,7 +520,7 @@ var nowhere = []string{
 	"//evil.example", "///evil.example", "////evil.example", `/\evil.example`, `\/evil.example`, `\\evil.example`, "/\t/evil.example", "/%09/evil.example", "/%2f/evil.example",
 	"/%5cevil.example", "http:evil.example", "http:/evil.example", "https://evil.example", "HTTPS://evil.example", "javascript:alert(1)", "data:text/html,x", "/\r\nLocation: https://evil.example",
 	"/%0d%0aLocation:%20https://evil.example", "https://127.0.0.1@evil.example", "//127.0.0.1@evil.example", "@evil.example", ".evil.example", "evil.example", " //evil.example", "\x00//evil.example",
-	"/\x01/evil.example", "/​/evil.example", "//evil.example/..", "/.//evil.example", "/..//evil.example", "/backoffice/..//evil.example", "/./\\evil.example", "?//evil.example", "#//evil.example", "",
+	"/\x01/evil.example", "/\u200b/evil.example", "//evil.example/..", "/.//evil.example", "/..//evil.example", "/backoffice/..//evil.example", "/./\\evil.example", "?//evil.example", "#//evil.example", "",
 	"%2f%2fevil.example", "%252f%252fevil.example", "/%252f/evil.example", "//[::1]/", "//evil%E3%80%82example", "/\u2028/evil.example", "mailto:a@evil.example", "ftp://evil.example", "/;@evil.example", "//;evil.example",
 }
 

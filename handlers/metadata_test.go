@@ -38,7 +38,7 @@ func TestMetadataRowsAndJSON(t *testing.T) {
 	if p.Status != http.StatusUnprocessableEntity || p.words("#metadata-editor-problem") == "" || !strings.Contains(p.Find("textarea").Text(), `{"plan": "pro",}`) {
 		t.Errorf("bad JSON: %d %q", p.Status, p.words("#metadata-editor-problem"))
 	}
-	p = p.submit("#metadata-form", url.Values{"view": {"json"}, "json": {`{"plan": "pro", "seats": 144}`}})
+	p.submit("#metadata-form", url.Values{"view": {"json"}, "json": {`{"plan": "pro", "seats": 144}`}})
 	if got := stored(); got != `{"plan":"pro","seats":144}` {
 		t.Errorf("JSON: %s", got)
 	}

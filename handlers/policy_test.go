@@ -163,7 +163,7 @@ func TestPolicyConflictShowsBoth(t *testing.T) {
 	if p.Find("#idle-minutes").AttrOr("value", "") != "2" || p.Find("#history").AttrOr("value", "") != "3" {
 		t.Error("typed values are kept, and untouched ones are theirs")
 	}
-	p = p.submit("#policy-form", nil)
+	p.submit("#policy-form", nil)
 	state, err := w.store.PolicyOf(ctx, "nord")
 	want := backoffice.PolicyRules{IdleMinutes: backoffice.Some(120), History: backoffice.Some(3), MaxSessions: backoffice.Some(4)}
 	if err != nil || state.Own != want {
