@@ -142,15 +142,6 @@ func (s *Store) RestoreAccounts(ctx context.Context, actor backoffice.Actor, ids
 	return results, err
 }
 
-// RestoreAccount brings one account back from the bin. Errors: ErrNotFound,
-// Problems when its parent is in the bin.
-func (s *Store) RestoreAccount(ctx context.Context, actor backoffice.Actor, id string) error {
-	return s.update(ctx, actor, func(t *tx) error {
-		_, err := t.restoreAccount(id)
-		return err
-	})
-}
-
 type refusedRestore struct {
 	account backoffice.AccountRef
 	why     error

@@ -47,6 +47,16 @@ func bin(t *testing.T, s *store.Store, id string) string {
 	return deletion
 }
 
+// restore brings one account back; the sentence says why it was refused.
+func restore(t *testing.T, s *store.Store, id string) (refused string) {
+	t.Helper()
+	results, err := s.RestoreAccounts(ctx, actor, []string{id})
+	if err != nil || len(results) != 1 {
+		t.Fatalf("restore %s: %+v, %v", id, results, err)
+	}
+	return results[0].Refused
+}
+
 func TestMembers(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
 		users := "email,name,account_id,roles,created_at\n"
@@ -268,14 +278,14 @@ func TestMoveUpThenDelete(t *testing.T) {
 		}
 		agree(t, s)
 		// What went to the bin before waits for its parent.
-		if err := s.RestoreAccount(ctx, actor, "gone"); !errors.As(err, new(backoffice.Problems)) {
-			t.Errorf("under a parent in the bin: %v", err)
+		if why := restore(t, s, "gone"); !strings.Contains(why, "“Account mid” is in the bin") {
+			t.Errorf("under a parent in the bin: %q", why)
 		}
 		if _, err := s.Restore(ctx, actor, deletion); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.RestoreAccount(ctx, actor, "gone"); err != nil {
-			t.Fatal(err)
+		if why := restore(t, s, "gone"); why != "" {
+			t.Fatal(why)
 		}
 		if a, _ := s.Account(ctx, "gone"); a.ParentID != "mid" {
 			t.Errorf("gone came back under %q", a.ParentID)
@@ -397,8 +407,8 @@ func TestPurge(t *testing.T) {
 		if _, _, err := s.Logo(ctx, "secret"); !errors.Is(err, backoffice.ErrNotFound) {
 			t.Errorf("logo: %v", err)
 		}
-		if err := s.RestoreAccount(ctx, actor, "secret"); !errors.Is(err, backoffice.ErrNotFound) {
-			t.Errorf("restore: %v", err)
+		if why := restore(t, s, "secret"); why == "" {
+			t.Error("what was purged came back")
 		}
 	})
 }
@@ -485,7 +495,7 @@ func TestAttack_T11(t *testing.T) {
 				}()
 				go func() {
 					defer wg.Done()
-					if err := s.RestoreAccount(ctx, actor, "child"); err != nil && !errors.As(err, new(backoffice.Problems)) && !errors.Is(err, backoffice.ErrNotFound) {
+					if _, err := s.RestoreAccounts(ctx, actor, []string{"child"}); err != nil {
 						t.Errorf("restore: %v", err)
 					}
 				}()
