@@ -13,6 +13,7 @@ import (
 	"steward/auth"
 	"steward/backoffice"
 	"steward/handlers"
+	"steward/store"
 	"steward/store/storetest"
 )
 
@@ -230,6 +231,13 @@ func (w *site) objectsFor(a attacker) objects {
 		w.t.Fatal(err)
 	}
 	o.own["audit"] = page.Rows[0].ID
+	plan, err := w.store.PlanImport(ctx, cli, false, func(yield func(store.ImportFile, error) bool) {
+		yield(store.ImportFile{Kind: backoffice.ImportAccounts, Name: "accounts.csv", Reader: strings.NewReader("id,name\ni" + id + ",Planned\n")}, nil)
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	o.own["import"] = plan.ID
 	return o
 }
 

@@ -81,8 +81,8 @@ func (s *Store) ImportRefusals(ctx context.Context, id string) ([]backoffice.Imp
 	})
 }
 
-// ImportRows returns a page of an import's rows of one kind and action, an
-// action of "" standing for all, that hold the query in subject, value or
+// ImportRows returns a page of an import's rows of one kind and action, ""
+// standing for all of them, that hold the query in subject, value or
 // reason; those after the row numbered after. more tells whether others follow.
 // A refused row of the users file is among the memberships, and among the users
 // when its address or name was refused. Errors: ErrNotFound.
@@ -91,12 +91,22 @@ func (s *Store) ImportRows(ctx context.Context, id string, kind backoffice.Impor
 	if err != nil {
 		return nil, false, err
 	}
-	where := `import_key = $1 AND seq > $2 AND kind = $3`
-	args := []any{run.Key, after, string(kind)}
+	where := `import_key = $1 AND seq > $2`
+	args := []any{run.Key, after}
 	if kind == backoffice.ImportUsers && action == backoffice.ImportRefused {
-		args[2] = string(backoffice.ImportMemberships)
+		kind = backoffice.ImportMemberships
 		where += ` AND col IN ('email', 'name')`
 	}
+	kinds := []any{"accounts", "users", "memberships", "visits"}
+	if kind != "" {
+		kinds = []any{string(kind)}
+	}
+	var places []string
+	for _, k := range kinds {
+		args = append(args, k)
+		places = append(places, fmt.Sprintf("$%d", len(args)))
+	}
+	where += ` AND kind IN (` + strings.Join(places, ", ") + `)`
 	if action != "" {
 		args = append(args, string(action))
 		where += fmt.Sprintf(` AND action = $%d`, len(args))

@@ -19,7 +19,16 @@ import (
 // Errors: ErrNotFound, ErrConflict when it is neither planned nor being applied,
 // Problems when it is strict and rows are refused.
 func (s *Store) ApplyImport(ctx context.Context, actor backoffice.Actor, id string, progress func(done, total int64)) (backoffice.ImportRun, error) {
-	err := s.update(ctx, actor, func(t *tx) error {
+	if err := s.StartImport(ctx, actor, id); err != nil {
+		return backoffice.ImportRun{}, err
+	}
+	return s.FinishImport(ctx, id, progress)
+}
+
+// StartImport begins to apply a plan, which FinishImport does. Errors:
+// ErrNotFound, ErrConflict, Problems, as ApplyImport says.
+func (s *Store) StartImport(ctx context.Context, actor backoffice.Actor, id string) error {
+	return s.update(ctx, actor, func(t *tx) error {
 		run, err := t.importState(id, backoffice.ImportApplying, backoffice.ImportPlanned, backoffice.ImportApplying)
 		if err != nil {
 			return err
@@ -29,13 +38,33 @@ func (s *Store) ApplyImport(ctx context.Context, actor backoffice.Actor, id stri
 		}
 		return nil
 	})
-	if err == nil {
+}
+
+// FinishImport goes on with an import that is being applied or undone until it
+// is done, or until ctx ends, whose error it then returns: the import waits to
+// be resumed. progress, which may be nil, is told the rows done and in all.
+// Errors: ErrNotFound.
+func (s *Store) FinishImport(ctx context.Context, id string, progress func(done, total int64)) (backoffice.ImportRun, error) {
+	run, err := s.Import(ctx, id)
+	switch {
+	case err != nil:
+	case run.State == backoffice.ImportApplying:
 		err = s.applyRows(ctx, id, progress)
+	case run.State == backoffice.ImportUndoing:
+		err = s.undoRows(ctx, id, progress)
 	}
 	if err != nil {
 		return backoffice.ImportRun{}, err
 	}
 	return s.Import(context.WithoutCancel(ctx), id)
+}
+
+// MakeImportStrict lets nothing of a plan be applied while a row of it is
+// refused. Errors: ErrNotFound when there is no such plan.
+func (s *Store) MakeImportStrict(ctx context.Context, actor backoffice.Actor, id string) error {
+	return s.update(ctx, actor, func(t *tx) error {
+		return t.one(`UPDATE imports SET strict = TRUE WHERE id = $1 AND state = 'planned'`, id)
+	})
 }
 
 // importActor is who began the import: its later batches, after a restart even,

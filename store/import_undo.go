@@ -18,11 +18,20 @@ import (
 // ApplyImport does. Errors: ErrNotFound, ErrConflict when it is not applied or
 // too long ago.
 func (s *Store) UndoImport(ctx context.Context, actor backoffice.Actor, id string, progress func(done, total int64)) (backoffice.ImportRun, error) {
-	by, err := json.Marshal(backoffice.Actor{Kind: actor.Kind, ID: actor.ID, Name: actorName(actor), Address: actor.Address})
-	if err != nil {
+	if err := s.StartUndo(ctx, actor, id); err != nil {
 		return backoffice.ImportRun{}, err
 	}
-	err = s.update(ctx, actor, func(t *tx) error {
+	return s.FinishImport(ctx, id, progress)
+}
+
+// StartUndo begins to take an import back, which FinishImport does. Errors:
+// ErrNotFound, ErrConflict, as UndoImport says.
+func (s *Store) StartUndo(ctx context.Context, actor backoffice.Actor, id string) error {
+	by, err := json.Marshal(backoffice.Actor{Kind: actor.Kind, ID: actor.ID, Name: actorName(actor), Address: actor.Address})
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, actor, func(t *tx) error {
 		run, err := scanImport(t.get(selectImport+`id = $1`, id))
 		if err != nil || run.State == backoffice.ImportUndoing {
 			return err
@@ -39,13 +48,6 @@ func (s *Store) UndoImport(ctx context.Context, actor backoffice.Actor, id strin
 		}
 		return t.one(`UPDATE imports SET next_seq = $1, undone_by = $2 WHERE key = $3`, int64(math.MaxInt64), string(by), run.Key)
 	})
-	if err == nil {
-		err = s.undoRows(ctx, id, progress)
-	}
-	if err != nil {
-		return backoffice.ImportRun{}, err
-	}
-	return s.Import(context.WithoutCancel(ctx), id)
 }
 
 // undoRows takes back what is left of an import's rows, the last ones first.
