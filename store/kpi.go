@@ -135,11 +135,29 @@ func (t *tx) flushKPIs() error {
 // kpiCache keeps the last figures while nothing was committed and no instant
 // passed at which one of them changes by itself.
 type kpiCache struct {
-	mu      sync.Mutex
-	version int64
-	until   time.Time
-	kpis    backoffice.KPIs
-	totals  Totals
+	counting sync.Mutex // one counts, others wait for what it finds
+	mu       sync.Mutex
+	version  string
+	until    time.Time
+	kpis     backoffice.KPIs
+	totals   Totals
+}
+
+func (c *kpiCache) get(version string, now time.Time) (backoffice.KPIs, Totals, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.until.IsZero() || version != c.version || !now.Before(c.until) || now.Before(c.kpis.At) {
+		return backoffice.KPIs{}, Totals{}, false
+	}
+	k := c.kpis
+	k.At = now
+	return k, c.totals, true
+}
+
+func (c *kpiCache) put(version string, until time.Time, k backoffice.KPIs, totals Totals) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.version, c.until, c.kpis, c.totals = version, until, k, totals
 }
 
 // Totals are counts of everything that is not in the bin.
@@ -165,45 +183,45 @@ func (s *Store) Totals(ctx context.Context) (Totals, error) {
 
 // Dashboard returns the figures and the totals of this moment.
 func (s *Store) Dashboard(ctx context.Context) (backoffice.KPIs, Totals, error) {
-	if !s.dialect.engine.SQLite {
-		k, totals, _, err := s.snapshotKPIs(ctx, s.Now())
-		return k, totals, err
-	}
-	c := &s.kpis
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	version, _, err := s.dataVersion(ctx)
+	c, now := &s.kpis, s.Now()
+	fail := func(err error) (backoffice.KPIs, Totals, error) { return backoffice.KPIs{}, Totals{}, err }
+	version, err := s.dataVersion(ctx)
 	if err != nil {
-		return backoffice.KPIs{}, Totals{}, err
+		return fail(err)
 	}
-	now := s.Now()
-	if !c.until.IsZero() && version == c.version && now.Before(c.until) && !now.Before(c.kpis.At) {
-		k := c.kpis
-		k.At = now
-		return k, c.totals, nil
+	if k, totals, ok := c.get(version, now); ok {
+		return k, totals, nil
+	}
+	c.counting.Lock()
+	defer c.counting.Unlock()
+	if version, err = s.dataVersion(ctx); err != nil {
+		return fail(err)
+	}
+	if k, totals, ok := c.get(version, now); ok {
+		return k, totals, nil
 	}
 	// What was counted while nobody committed is of one moment. Where somebody
 	// always does, the moment has to be held.
 	for range 2 {
 		k, totals, until, err := s.countKPIs(ctx, s.query(), now)
 		if err != nil {
-			return backoffice.KPIs{}, Totals{}, err
+			return fail(err)
 		}
-		after, _, err := s.dataVersion(ctx)
+		after, err := s.dataVersion(ctx)
 		if err != nil {
-			return backoffice.KPIs{}, Totals{}, err
+			return fail(err)
 		}
 		if after == version {
-			c.version, c.until, c.kpis, c.totals = version, until, k, totals
+			c.put(version, until, k, totals)
 			return k, totals, nil
 		}
 		version = after
 	}
 	k, totals, until, err := s.snapshotKPIs(ctx, now)
 	if err != nil {
-		return backoffice.KPIs{}, Totals{}, err
+		return fail(err)
 	}
-	c.version, c.until, c.kpis, c.totals = version, until, k, totals
+	c.put(version, until, k, totals)
 	return k, totals, nil
 }
 

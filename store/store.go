@@ -227,14 +227,16 @@ func (s *Store) openPostgres(ctx context.Context, dsn string, o Options) error {
 // cannot hold every letter, and leaves it as it is.
 func postgresOurs(ctx context.Context, conn *sql.Conn, o Options) error {
 	var name, encoding string
-	var ours, others int
-	if err := conn.QueryRowContext(ctx, `SELECT current_database(), current_setting('server_encoding'),
+	var release, ours, others int
+	if err := conn.QueryRowContext(ctx, `SELECT current_database(), current_setting('server_encoding'), CAST(current_setting('server_version_num') AS INTEGER),
 		COUNT(*) FILTER (WHERE table_name IN ('goose_db_version', 'event_head')), COUNT(*) FILTER (WHERE table_name <> 'goose_db_version')
 		FROM information_schema.tables WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'`).
-		Scan(&name, &encoding, &ours, &others); err != nil {
+		Scan(&name, &encoding, &release, &ours, &others); err != nil {
 		return err
 	}
 	switch {
+	case release < 130000:
+		return fmt.Errorf("PostgreSQL is %d, and Steward needs 13 or newer", release/10000)
 	case ours < 2 && others > 0:
 		return fmt.Errorf("%w: %s", ErrForeign, name)
 	case ours < 2 && o.MustExist:

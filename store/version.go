@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"strconv"
 	"sync"
 )
 
@@ -25,26 +26,30 @@ func (v *versionWatch) close() {
 	}
 }
 
-// dataVersion returns a number that differs from an earlier answer when
-// something was committed in between; ok is false where the engine has no such
-// number (PostgreSQL) and nothing may be kept.
-func (s *Store) dataVersion(ctx context.Context) (version int64, ok bool, err error) {
-	if !s.dialect.engine.SQLite {
-		return 0, false, nil
+// dataVersion returns a text that differs from an earlier answer when something
+// was committed in between, by whichever process.
+func (s *Store) dataVersion(ctx context.Context) (string, error) {
+	if s.dialect.engine.PostgreSQL {
+		// What a reader may see: two that are equal see the same rows.
+		var snapshot string
+		err := s.query().row(ctx, `SELECT CAST(pg_current_snapshot() AS TEXT)`).Scan(&snapshot)
+		return snapshot, err
 	}
 	v := &s.version
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.conn == nil {
+		var err error
 		if v.conn, err = s.read.Conn(context.Background()); err != nil {
-			return 0, false, s.fail(err)
+			return "", s.fail(err)
 		}
 		if v.stmt, err = v.conn.PrepareContext(context.Background(), "PRAGMA data_version"); err != nil {
 			v.conn.Close()
 			v.conn = nil
-			return 0, false, s.fail(err)
+			return "", s.fail(err)
 		}
 	}
-	err = v.stmt.QueryRowContext(context.WithoutCancel(ctx)).Scan(&version)
-	return version, err == nil, s.fail(err)
+	var n int64
+	err := v.stmt.QueryRowContext(context.WithoutCancel(ctx)).Scan(&n)
+	return strconv.FormatInt(n, 10), s.fail(err)
 }
