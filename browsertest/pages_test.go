@@ -25,6 +25,7 @@ var everyPage = []string{
 	"/backoffice/accounts/{id}/deletion",
 	"/backoffice/accounts/{id}/metadata",
 	"/backoffice/accounts/{id}/policy",
+	"/backoffice/audit",
 	"/backoffice/bin",
 	"/backoffice/settings/policy",
 	"/backoffice/sign-in",
