@@ -326,7 +326,7 @@ func (w *site) unchanged(before map[string][]string, what string, except ...stri
 // headers checks what every answer must carry (T-58).
 func (a answer) headers(t *testing.T, what string) {
 	t.Helper()
-	for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin"} {
+	for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin"} {
 		if a.Header.Get(name) != want {
 			t.Errorf("%s: %s is %q", what, name, a.Header.Get(name))
 		}

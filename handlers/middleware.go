@@ -41,7 +41,7 @@ func (s *server) outer(next http.Handler) http.Handler {
 		h.Set("X-Request-ID", id)
 		h.Set("Content-Security-Policy", contentPolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Referrer-Policy", referrerPolicy(r))
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
@@ -99,11 +99,24 @@ func (s *server) ownHost(host string) bool {
 	return loopback(s.PublicURL.Hostname()) && loopback(hostname(host))
 }
 
+// referrerPolicy keeps our addresses to ourselves. No referrer at all would make
+// browsers post our own forms with the Origin null; a link with a token has no
+// form, and not even we need to see it again.
+func referrerPolicy(r *http.Request) string {
+	if strings.Contains(r.URL.RawQuery, "token=") {
+		return "no-referrer"
+	}
+	return "same-origin"
+}
+
 // ownOrigin reports whether a request that changes something comes from a page of
 // ours, as far as it says so. Where a browser tells nothing more, the check of
 // net/http compares hosts alone; a page of ours has our scheme, too.
 func (s *server) ownOrigin(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
+	if r.Header.Get("Sec-Fetch-Site") == "same-origin" {
+		return true // no page can say that for another one
+	}
 	if origin == "" || r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
 		return true
 	}
