@@ -45,6 +45,7 @@ var eventTexts = map[string]string{
 	"token.revoked":                           "revoked the API token {}",
 	"view.saved":                              "saved the view {}",
 	"view.deleted":                            "deleted the view {}",
+	"view.renamed":                            "renamed the view {}",
 }
 
 // EventActions lists every action that has words, in order.

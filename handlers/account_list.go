@@ -67,6 +67,9 @@ func (s *server) accountsView(c *call, q backoffice.AccountQuery) (views.Account
 	if v.List, err = c.store().Accounts(c.ctx(), q.AccountFilter, q.Page); err != nil {
 		return v, err
 	}
+	if v.Saved, err = s.savedViews(c); err != nil {
+		return v, err
+	}
 	if q.ParentID != "" {
 		if parent, err := c.store().Account(c.ctx(), q.ParentID); err == nil {
 			v.Parent = parent.Name

@@ -54,6 +54,7 @@ func (s *server) routes() []route {
 	list = append(list, s.accountListRoutes()...)
 	list = append(list, s.accountNewRoutes()...)
 	list = append(list, s.selectionRoutes()...)
+	list = append(list, s.viewRoutes()...)
 	list = append(list, s.policyRoutes()...)
 	list = append(list, s.accountRoutes()...)
 	list = append(list, s.binRoutes()...)

@@ -89,6 +89,44 @@ func viewPayload(v backoffice.View) map[string]any {
 	return map[string]any{"page": v.Page, "query": v.Query, "shared": v.Shared}
 }
 
+// RenameView gives a view another name: one of the actor's own, or a shared one
+// where the actor may share. Errors: Problems (name), ErrNotFound, also for
+// somebody's private one; ErrForbidden.
+func (s *Store) RenameView(ctx context.Context, actor backoffice.Actor, id, name string) error {
+	name, err := backoffice.CleanName(name, backoffice.MaxViewName)
+	if err != nil {
+		return backoffice.Problems{"name": err.Error()}
+	}
+	if name == "" {
+		return backoffice.Problems{"name": "Enter a name."}
+	}
+	return s.update(ctx, actor, func(t *tx) error {
+		view, err := scanView(t.get(selectView+` AND v.id = $2`, actor.Key, id))
+		if err != nil {
+			return err
+		}
+		need := backoffice.WriteOwnViews
+		if !view.Own {
+			need = backoffice.ShareViews
+		}
+		if err := t.mayStill(need); err != nil || view.Name == name {
+			return err
+		}
+		var taken bool
+		if err := t.get(`SELECT EXISTS (SELECT 1 FROM saved_views o JOIN saved_views v ON v.id = $1
+			WHERE o.staff_key = v.staff_key AND o.page = v.page AND o.name = $2)`, id, name).Scan(&taken); err != nil {
+			return err
+		}
+		if taken {
+			return backoffice.Problems{"name": "There is another view with this name."}
+		}
+		if err := t.one(`UPDATE saved_views SET name = $1 WHERE id = $2`, name, id); err != nil {
+			return err
+		}
+		return t.record(event{action: "view.renamed", kind: "view", id: id, name: name, before: map[string]any{"name": view.Name}, after: map[string]any{"name": name}})
+	})
+}
+
 // DeleteView deletes one of the actor's own views, or a shared one where the
 // actor may share. Errors: ErrNotFound, also for somebody's private one;
 // ErrForbidden.

@@ -552,7 +552,7 @@ func (v AccountsView) allQuery() string {
 }
 
 func (v AccountsView) saveLink() string {
-	return v.Page.Link("/backoffice/views/new?page=accounts&query=" + url.QueryEscape(v.view()))
+	return v.Page.Link("/backoffice/views/new?query=" + url.QueryEscape(v.view()))
 }
 
 func (v AccountsView) viewLink(s *SavedView) string { return v.Page.Link("/backoffice/views/" + s.ID) }
