@@ -156,16 +156,17 @@ type workload struct {
 	*customers
 	next    atomic.Int64
 	mu      sync.Mutex
-	visits  map[int64]bool // batches: true when acknowledged, false when tried
+	writes  map[int64]bool // true when acknowledged, false when tried
 	refused atomic.Int64   // answered, and not by success
 }
 
-func newWorkload(c *customers) *workload { return &workload{customers: c, visits: map[int64]bool{}} }
+func newWorkload(c *customers) *workload { return &workload{customers: c, writes: map[int64]bool{}} }
 
 // run writes from several clients until the server is gone or stop is closed.
 func (w *workload) run(t *testing.T, base string, clients int, stop <-chan struct{}) {
 	today := backoffice.DayOf(time.Now())
-	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	defer client.CloseIdleConnections()
 	var writers sync.WaitGroup
 	for range clients {
@@ -178,11 +179,15 @@ func (w *workload) run(t *testing.T, base string, clients int, stop <-chan struc
 				}
 				n := w.next.Add(1) - 1
 				w.note(n, false)
-				status, err := w.postVisits(client, base, n, today)
+				write, done := w.postVisits, http.StatusOK
+				if n%accountEvery == 0 {
+					write, done = w.postAccount, http.StatusSeeOther
+				}
+				status, err := write(client, base, n, today)
 				switch {
 				case err != nil:
 					return // the server is gone
-				case status == http.StatusOK:
+				case status == done:
 					w.note(n, true)
 				default:
 					w.refused.Add(1)
@@ -200,13 +205,13 @@ func (w *workload) run(t *testing.T, base string, clients int, stop <-chan struc
 func (w *workload) note(n int64, acknowledged bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.visits[n] = acknowledged
+	w.writes[n] = acknowledged
 }
 
 func (w *workload) acknowledged() (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, ok := range w.visits {
+	for _, ok := range w.writes {
 		if ok {
 			n++
 		}
@@ -237,6 +242,27 @@ func (w *workload) postVisits(client *http.Client, base string, n int64, today b
 	req, _ := http.NewRequest(http.MethodPost, base+"/api/v1/visits", bytes.NewReader(b))
 	req.Header.Set("Authorization", "Bearer "+w.token)
 	req.Header.Set("Content-Type", "application/json")
+	res, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	_, err = io.Copy(io.Discard, res.Body)
+	return res.StatusCode, err
+}
+
+// accountEvery says which writes are accounts, added by the form as somebody
+// signed in: a row, its figures, the search's index and an entry of the trail.
+const accountEvery = 4
+
+func newAccountID(n int64) string { return fmt.Sprintf("new-%d", n) }
+
+func (w *workload) postAccount(client *http.Client, base string, n int64, _ backoffice.Day) (int, error) {
+	form := url.Values{"name": {fmt.Sprintf("Added %d", n)}, "id": {newAccountID(n)}, "email": {fmt.Sprintf("uma@new-%d.example", n)}}
+	req, _ := http.NewRequest(http.MethodPost, base+"/backoffice/accounts", strings.NewReader(form.Encode()))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", base)
+	req.AddCookie(&http.Cookie{Name: w.cookie, Value: w.session})
 	res, err := client.Do(req)
 	if err != nil {
 		return 0, err
@@ -277,7 +303,16 @@ func (w *workload) verify(t *testing.T) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for n, acknowledged := range w.visits {
+	for n, acknowledged := range w.writes {
+		if n%accountEvery == 0 {
+			a, err := s.Account(ctx, newAccountID(n))
+			if acknowledged && err != nil {
+				t.Errorf("account %d was acknowledged: %v", n, err)
+			} else if err == nil && (a.Users != 1 || a.PrimaryEmail == "") {
+				t.Errorf("account %d is there in part: %+v", n, a)
+			}
+			continue
+		}
 		group, day := place(n, today)
 		have := 0
 		for m := range groupMembers {
