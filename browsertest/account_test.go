@@ -186,7 +186,7 @@ func TestWithoutScript(t *testing.T) {
 	p.fill("main form input[name=name]", "Nord Group")
 	p.fill("main form input[name=id]", "nord")
 	p.click("main form button[type=submit]")
-	p.run(chromedp.WaitVisible("#account-details", chromedp.ByQuery))
+	p.run(chromedp.WaitVisible("#details", chromedp.ByQuery))
 
 	p.open("/backoffice/accounts/nord/metadata")
 	p.fill("form[action$='/metadata'] input[name=key]", "plan")
