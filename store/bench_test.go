@@ -278,6 +278,7 @@ func BenchmarkRecordVisits(b *testing.B) {
 			var next atomic.Int64
 			var wg sync.WaitGroup
 			b.ResetTimer()
+			spent := cpuTime()
 			for range writers {
 				wg.Go(func() {
 					for {
@@ -299,6 +300,7 @@ func BenchmarkRecordVisits(b *testing.B) {
 				})
 			}
 			wg.Wait()
+			b.ReportMetric(float64((cpuTime()-spent).Microseconds())/float64(b.N*store.MaxVisits), "µs-cpu/visit")
 			b.ReportMetric(float64(b.N*store.MaxVisits)/b.Elapsed().Seconds(), "visits/s")
 		})
 	}

@@ -117,7 +117,7 @@ func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 	// Pragmas stand in the DSN: one that is run once holds for one connection.
 	dsn := fileDSN(path) + "?_busy_timeout=10000&_foreign_keys=on&_journal_mode=WAL&_synchronous=FULL"
 	var err error
-	if s.write, err = sql.Open("sqlite3", dsn+"&_txlock=immediate"); err != nil {
+	if s.write, err = sql.Open("sqlite3", dsn+"&_txlock=immediate&_cache_size=-16384"); err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)

@@ -3,114 +3,247 @@ package store
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"steward/backoffice"
 )
 
-// seen is a visit whose account and user are resolved.
+// seen is a visit whose account, user and membership are found.
 type seen struct {
-	account, user int64
-	day           backoffice.Day
-	at            int64 // microseconds; midnight exactly when only the day is known
+	account, user, member int64
+	day                   backoffice.Day
+	at                    int64 // microseconds; midnight exactly when only the day is known
+	last                  int64 // of the membership, before
+}
+
+// known reports whether the visit is recorded already: the last one of the
+// membership was on its day.
+func (v seen) known() bool {
+	return v.last != 0 && backoffice.DayOf(time.UnixMicro(v.last)) == v.day
+}
+
+var (
+	lookupVisited = inList(`SELECT e.account_key, a.created_at, e.last_visit_at, e.visits, e.recent_day, e.recent
+		FROM engagement e JOIN accounts a ON a.key = e.account_key WHERE e.account_key`, ``)
+	insertVisited = newRowList(`INSERT INTO visits (account_key, day, user_key) VALUES `, plainTuple(3),
+		` ON CONFLICT DO NOTHING RETURNING account_key, day, user_key`, 0)
+	moveVisited = newRowList(`WITH v (key, last) AS (VALUES `, []string{"CAST($ AS BIGINT)", "CAST($ AS BIGINT)"},
+		`) UPDATE engagement SET last_visit_at = v.last FROM v WHERE engagement.account_key = v.key AND engagement.last_visit_at < v.last`, 0)
+	saveVisited = map[bool]*rowList{true: saveVisitedList("BLOB"), false: saveVisitedList("BYTEA")} // by whether the engine is SQLite
+)
+
+func saveVisitedList(bytes string) *rowList {
+	return newRowList(`WITH v (key, visits, last, day, recent) AS (VALUES `,
+		[]string{"CAST($ AS BIGINT)", "CAST($ AS BIGINT)", "CAST($ AS BIGINT)", "CAST($ AS INTEGER)", "CAST($ AS " + bytes + ")"},
+		`) UPDATE engagement SET visits = v.visits, last_visit_at = v.last, recent_day = v.day, recent = v.recent FROM v WHERE engagement.account_key = v.key`, 0)
 }
 
 // writeVisits records visits, folded: one row for each user, account and day,
-// one change of each account and membership that they touch. It returns how
-// many were new.
+// one change of each account and membership that they touch, all of them by few
+// statements. It returns how many were new.
 func (t *tx) writeVisits(list []seen) (int64, error) {
+	list = foldVisits(list)
+	fresh := list[:0:0]
+	var moved []any // accounts whose last visit moves, without a new one
+	members := map[int64]*memberVisits{}
+	for i := 0; i < len(list); {
+		account := list[i].account
+		last, begin, any := int64(0), len(fresh), false
+		for ; i < len(list) && list[i].account == account; i++ {
+			v := list[i]
+			if !v.known() {
+				fresh = append(fresh, v)
+				continue
+			}
+			if v.at > v.last {
+				members[v.member] = &memberVisits{last: v.at}
+				last, any = max(last, v.at), true
+			}
+		}
+		if any && len(fresh) == begin {
+			moved = append(moved, account, last)
+		} else if any {
+			fresh[begin].last = last // the account's row is written anyway
+		}
+	}
+	if err := moveVisited.exec(t, nil, moved); err != nil {
+		return 0, err
+	}
+	added, err := t.writeFresh(fresh, members)
+	if err != nil {
+		return 0, err
+	}
+	args := make([]any, 0, 3*len(members))
+	for key, m := range members {
+		args = append(args, key, m.n, m.last)
+	}
+	return added, addVisitsBulk.exec(t, nil, args)
+}
+
+// foldVisits sorts visits by account, day and user, and leaves the latest of
+// those that are one.
+func foldVisits(list []seen) []seen {
 	slices.SortFunc(list, func(a, b seen) int {
-		if a.account != b.account {
+		switch {
+		case a.account != b.account:
 			return cmp(a.account, b.account)
-		}
-		if a.day != b.day {
+		case a.day != b.day:
 			return cmp(int64(a.day), int64(b.day))
+		case a.user != b.user:
+			return cmp(a.user, b.user)
 		}
-		return cmp(a.user, b.user)
+		return cmp(b.at, a.at)
 	})
-	var total int64
+	return slices.CompactFunc(list, func(a, b seen) bool { return a.account == b.account && a.day == b.day && a.user == b.user })
+}
+
+// visitedAccount is what an account's visits add up to, before and after.
+type visitedAccount struct {
+	created, last, visits int64
+	day                   backoffice.Day // that recent ends with
+	packed                []byte
+}
+
+// visitRow is the row of a visit.
+type visitRow struct {
+	account int64
+	day     backoffice.Day
+	user    int64
+}
+
+// writeFresh records visits, folded and sorted, that may not be there yet.
+func (t *tx) writeFresh(list []seen, members map[int64]*memberVisits) (int64, error) {
+	if len(list) == 0 {
+		return 0, nil
+	}
+	var keys []int64
+	args := make([]any, 0, 3*len(list))
+	for i, v := range list {
+		if i == 0 || v.account != list[i-1].account {
+			keys = append(keys, v.account)
+		}
+		args = append(args, v.account, int64(v.day), v.user)
+	}
+	accounts := make(map[int64]*visitedAccount, len(keys))
+	if err := lookup(t.ctx, t, lookupVisited, keys, func(r rowScanner) error {
+		var key int64
+		a := &visitedAccount{}
+		err := r.Scan(&key, &a.created, &a.last, &a.visits, &a.day, &a.packed)
+		accounts[key] = a
+		return err
+	}); err != nil {
+		return 0, err
+	}
+	around, err := t.daysAround(list, accounts)
+	if err != nil {
+		return 0, err
+	}
+	inserted := make(map[visitRow]bool, len(list))
+	if err := insertVisited.query(t.ctx, t, nil, args, func(r rowScanner) error {
+		var v visitRow
+		err := r.Scan(&v.account, &v.day, &v.user)
+		inserted[v] = true
+		return err
+	}); err != nil {
+		return 0, err
+	}
+	args = args[:0]
 	for len(list) > 0 {
 		n := 1
 		for n < len(list) && list[n].account == list[0].account {
 			n++
 		}
-		added, err := t.writeAccountVisits(list[:n])
-		if err != nil {
-			return total, err
+		account := list[0].account
+		a := accounts[account]
+		if a == nil {
+			return 0, fmt.Errorf("visits of account: %w", backoffice.ErrNotFound)
 		}
-		total += added
+		packed, day := t.countVisits(a, list[:n], around, inserted, members)
+		args = append(args, account, a.visits, a.last, int64(day), packed)
 		list = list[n:]
 	}
-	return total, nil
+	return int64(len(inserted)), saveVisited[t.s.dialect.engine.SQLite].exec(t, nil, args)
 }
 
-// writeAccountVisits records visits of one account, sorted by day.
-func (t *tx) writeAccountVisits(list []seen) (int64, error) {
-	account := list[0].account
-	var created, lastAt, visits, recentDay int64
-	var packed []byte
-	if err := t.get(`SELECT a.created_at, e.last_visit_at, e.visits, e.recent_day, e.recent FROM engagement e JOIN accounts a ON a.key = e.account_key
-		WHERE e.account_key = $1`, account).Scan(&created, &lastAt, &visits, &recentDay, &packed); err != nil {
-		return 0, fmt.Errorf("visits of account: %w", err)
-	}
-	createdDay := backoffice.DayOf(time.UnixMicro(created))
-	lastDay := backoffice.Day(-1)
-	if visits > 0 {
-		lastDay = backoffice.DayOf(time.UnixMicro(lastAt))
-	}
-	newest := max(backoffice.Day(recentDay), list[len(list)-1].day)
-	recent := unpackRecent(packed, backoffice.Day(recentDay), newest)
+// daysBeside are the days with visits next to a day, and whether it has some itself.
+type daysBeside struct {
+	have          bool
+	before, after backoffice.Day
+}
 
-	type member struct{ n, last int64 }
-	members := map[int64]*member{}
-	var added int64
-	prev := backoffice.Day(-1 << 30) // the day before this one with a visit, as far as known
+type accountDay struct {
+	account int64
+	day     backoffice.Day
+}
+
+// daysAround asks for the neighbours of days before an account's last one: they
+// tell which windows become active by a new visit. It is asked before anything
+// is written. The days behind the last one have no need of it.
+func (t *tx) daysAround(list []seen, accounts map[int64]*visitedAccount) (map[accountDay]daysBeside, error) {
+	var found map[accountDay]daysBeside
+	for i, v := range list {
+		a := accounts[v.account]
+		if a == nil || a.visits == 0 || v.day >= backoffice.DayOf(time.UnixMicro(a.last)) || i > 0 && list[i-1].account == v.account && list[i-1].day == v.day {
+			continue
+		}
+		var d daysBeside
+		if err := t.get(`SELECT EXISTS (SELECT 1 FROM visits WHERE account_key = $1 AND day = $2),
+			COALESCE((SELECT MAX(day) FROM visits WHERE account_key = $1 AND day < $2), -1000000),
+			COALESCE((SELECT MIN(day) FROM visits WHERE account_key = $1 AND day > $2), 1000000)`, v.account, int64(v.day)).Scan(&d.have, &d.before, &d.after); err != nil {
+			return nil, err
+		}
+		if found == nil {
+			found = map[accountDay]daysBeside{}
+		}
+		found[accountDay{v.account, v.day}] = d
+	}
+	return found, nil
+}
+
+// countVisits adds the visits of one account, sorted by day, to its row, to the
+// memberships and to the figures.
+func (t *tx) countVisits(a *visitedAccount, list []seen, around map[accountDay]daysBeside, inserted map[visitRow]bool, members map[int64]*memberVisits) ([]byte, backoffice.Day) {
+	const w, never = backoffice.ActiveDays, backoffice.Day(1 << 30)
+	lastDay := -never
+	if a.visits > 0 {
+		lastDay = backoffice.DayOf(time.UnixMicro(a.last))
+	}
+	createdDay := backoffice.DayOf(time.UnixMicro(a.created))
+	newest := max(a.day, list[len(list)-1].day)
+	recent := unpackRecent(a.packed, a.day, newest)
+	a.last = max(a.last, list[0].last)
+	prev := -never // the day with visits before this one, among those that were written
 	for i := 0; i < len(list); {
 		day := list[i].day
-		// Neighbours tell which windows become active by this day; they are asked
-		// for before the day itself is written.
-		var have bool
-		var before, after = prev, backoffice.Day(1 << 30)
-		if day <= lastDay {
-			var b, a int64
-			if err := t.get(`SELECT EXISTS (SELECT 1 FROM visits WHERE account_key = $1 AND day = $2),
-				COALESCE((SELECT MAX(day) FROM visits WHERE account_key = $1 AND day < $2), -1000000),
-				COALESCE((SELECT MIN(day) FROM visits WHERE account_key = $1 AND day > $2), 1000000)`, account, int64(day)).Scan(&have, &b, &a); err != nil {
-				return 0, err
-			}
-			before, after = backoffice.Day(b), backoffice.Day(a)
-		} else if lastDay >= 0 {
-			before = max(before, lastDay)
-		}
 		var onDay int64
 		for ; i < len(list) && list[i].day == day; i++ {
 			v := list[i]
-			n, err := t.exec(`INSERT INTO visits (account_key, day, user_key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, account, int64(day), v.user)
-			if err != nil {
-				return 0, err
-			}
-			onDay += n
-			m := members[v.user]
+			m := members[v.member]
 			if m == nil {
-				m = &member{}
-				members[v.user] = m
+				m = &memberVisits{}
+				members[v.member] = m
 			}
-			m.n += n
+			if inserted[visitRow{v.account, day, v.user}] {
+				m.n++
+				onDay++
+			}
 			m.last = max(m.last, v.at)
-			lastAt = max(lastAt, v.at)
+			a.last = max(a.last, v.at)
 		}
+		beside, asked := around[accountDay{list[0].account, day}]
+		if !asked {
+			beside = daysBeside{have: day == lastDay, before: lastDay, after: never}
+		}
+		beside.before = max(beside.before, prev)
 		prev = day
 		if onDay == 0 {
 			continue
 		}
-		added += onDay
-		if !have {
-			const w = backoffice.ActiveDays
-			lo, hi := max(day, before+w, createdDay), min(day+w-1, after-1)
+		a.visits += onDay
+		if !beside.have {
+			lo, hi := max(day, beside.before+w, createdDay), min(day+w-1, beside.after-1)
 			if lo <= hi {
 				t.kpi.step(lo, 1)
 				t.kpi.step(hi+1, -1)
@@ -121,15 +254,7 @@ func (t *tx) writeAccountVisits(list []seen) (int64, error) {
 			*c = uint16(min(int64(*c)+onDay, 65535))
 		}
 	}
-	for user, m := range members {
-		if _, err := t.exec(`UPDATE memberships SET visits = visits + $1, status = 'activated',
-			last_visit_at = CASE WHEN last_visit_at < $2 THEN $2 ELSE last_visit_at END WHERE account_key = $3 AND user_key = $4`,
-			m.n, m.last, account, user); err != nil {
-			return 0, err
-		}
-	}
-	return added, t.one(`UPDATE engagement SET visits = $1, last_visit_at = $2, recent_day = $3, recent = $4 WHERE account_key = $5`,
-		visits+added, lastAt, int64(newest), packRecent(recent), account)
+	return packRecent(recent), newest
 }
 
 func cmp(a, b int64) int {
@@ -271,73 +396,123 @@ func (s *Store) RecordVisits(ctx context.Context, actor backoffice.Actor, visits
 	return added, err
 }
 
-// resolveVisits finds the accounts and users that visits name.
+var (
+	lookupVisitAccounts = inList(`SELECT key, id FROM accounts WHERE deleted_at IS NULL AND id`, ``)
+	lookupVisitEmails   = inList(`SELECT key, email, locked FROM users WHERE email`, ``)
+	lookupVisitUsers    = inList(`SELECT key, id, locked FROM users WHERE id`, ``)
+	lookupVisitMembers  = newRowList(`WITH wanted (account_key, user_key) AS (VALUES `, []string{"CAST($ AS BIGINT)", "CAST($ AS BIGINT)"},
+		`) SELECT m.account_key, m.user_key, m.key, m.disabled, CASE WHEN m.visits > 0 THEN m.last_visit_at ELSE 0 END
+		FROM wanted w CROSS JOIN memberships m WHERE m.account_key = w.account_key AND m.user_key = w.user_key`, 0)
+)
+
+// resolveVisits finds the accounts, users and memberships that visits name.
 func (t *tx) resolveVisits(visits []backoffice.Visit) ([]seen, VisitProblems, error) {
 	var problems VisitProblems
-	list := make([]seen, 0, len(visits))
-	accounts := map[string]int64{}
-	type who struct {
-		account int64
-		user    string
+	refuse := func(i int, field, reason string) { problems = append(problems, VisitProblem{i, field, reason}) }
+	type person struct {
+		key    int64
+		locked bool
 	}
-	users := map[who]seen{}
+	var ids, emails, users []string
+	accounts := make(map[string]int64, len(visits))
+	people := make(map[string]person, len(visits)) // by address, or byID and the ID
+	const byID = "\x00"
+	named := make([]string, len(visits)) // the keys in people; "" where the address is none
 	for i, v := range visits {
-		refuse := func(field, reason string) { problems = append(problems, VisitProblem{i, field, reason}) }
-		account, ok := accounts[v.AccountID]
-		if !ok {
-			err := t.get(`SELECT key FROM accounts WHERE id = $1 AND deleted_at IS NULL`, v.AccountID).Scan(&account)
-			if err != nil && !errors.Is(err, backoffice.ErrNotFound) {
-				return nil, nil, err
-			}
-			accounts[v.AccountID] = account
+		if _, ok := accounts[v.AccountID]; !ok {
+			accounts[v.AccountID] = 0
+			ids = append(ids, v.AccountID)
 		}
-		if account == 0 {
-			refuse("account_id", "no account has this ID")
-			continue
-		}
-		field, arg := "user_id", v.UserID
-		text := `SELECT u.key, u.locked, m.disabled FROM users u LEFT JOIN memberships m ON m.user_key = u.key AND m.account_key = $1 WHERE u.id = $2`
+		who := byID + v.UserID
 		if v.UserID == "" {
-			field = "email"
 			email, err := backoffice.ParseEmail(v.Email)
 			if err != nil {
-				refuse(field, err.Error())
+				refuse(i, "email", err.Error())
 				continue
 			}
-			arg = string(email)
-			text = strings.Replace(text, "u.id", "u.email", 1)
+			who = string(email)
 		}
-		found, ok := users[who{account, arg}]
-		if !ok {
-			var locked bool
-			var disabled *bool
-			err := t.get(text, account, arg).Scan(&found.user, &locked, &disabled)
-			switch {
-			case errors.Is(err, backoffice.ErrNotFound) || err == nil && disabled == nil:
-				refuse(field, "no user of the account")
-				continue
-			case err != nil:
-				return nil, nil, err
-			case locked:
-				refuse(field, "the user is locked")
-				continue
-			case *disabled:
-				refuse(field, "the membership is disabled")
-				continue
+		named[i] = who
+		if _, ok := people[who]; !ok {
+			people[who] = person{}
+			if v.UserID == "" {
+				emails = append(emails, who)
+			} else {
+				users = append(users, v.UserID)
 			}
-			found.account = account
-			users[who{account, arg}] = found
 		}
-		if v.At.After(t.now) {
-			refuse("at", "lies after now")
-			continue
-		}
-		if v.At.Unix() < 0 {
-			refuse("at", "lies before 1970")
-			continue
-		}
-		found.day, found.at = backoffice.DayOf(v.At), v.At.UnixMicro()
-		list = append(list, found)
 	}
+	if err := lookup(t.ctx, t, lookupVisitAccounts, ids, func(r rowScanner) error {
+		var key int64
+		var id string
+		err := r.Scan(&key, &id)
+		accounts[id] = key
+		return err
+	}); err != nil {
+		return nil, nil, err
+	}
+	for _, l := range []struct {
+		text, prefix string
+		names        []string
+	}{{lookupVisitEmails, "", emails}, {lookupVisitUsers, byID, users}} {
+		if err := lookup(t.ctx, t, l.text, l.names, func(r rowScanner) error {
+			var name string
+			var p person
+			err := r.Scan(&p.key, &name, &p.locked)
+			people[l.prefix+name] = p
+			return err
+		}); err != nil {
+			return nil, nil, err
+		}
+	}
+	type member struct {
+		key, last int64
+		disabled  bool
+	}
+	members := make(map[accountUser]*member, len(visits))
+	args := make([]any, 0, 2*len(visits))
+	for i, v := range visits {
+		pair := accountUser{accounts[v.AccountID], people[named[i]].key}
+		if _, ok := members[pair]; !ok && pair.account != 0 && pair.user != 0 {
+			members[pair] = nil
+			args = append(args, pair.account, pair.user)
+		}
+	}
+	if err := lookupVisitMembers.query(t.ctx, t, nil, args, func(r rowScanner) error {
+		var pair accountUser
+		m := &member{}
+		err := r.Scan(&pair.account, &pair.user, &m.key, &m.disabled, &m.last)
+		members[pair] = m
+		return err
+	}); err != nil {
+		return nil, nil, err
+	}
+	list := make([]seen, 0, len(visits))
+	for i, v := range visits {
+		field := "user_id"
+		if v.UserID == "" {
+			field = "email"
+		}
+		account, who := accounts[v.AccountID], people[named[i]]
+		m := members[accountUser{account, who.key}]
+		switch {
+		case named[i] == "": // refused above
+		case account == 0:
+			refuse(i, "account_id", "no account has this ID")
+		case m == nil:
+			refuse(i, field, "no user of the account")
+		case who.locked:
+			refuse(i, field, "the user is locked")
+		case m.disabled:
+			refuse(i, field, "the membership is disabled")
+		case v.At.After(t.now):
+			refuse(i, "at", "lies after now")
+		case v.At.Unix() < 0:
+			refuse(i, "at", "lies before 1970")
+		default:
+			list = append(list, seen{account: account, user: who.key, member: m.key, day: backoffice.DayOf(v.At), at: v.At.UnixMicro(), last: m.last})
+		}
+	}
+	slices.SortFunc(problems, func(a, b VisitProblem) int { return a.Index - b.Index })
 	return list, problems, nil
 }
