@@ -87,6 +87,7 @@ func (s *server) showEvent(c *call) error {
 	if err != nil {
 		return err
 	}
+	v.Single = true
 	return c.render(http.StatusOK, v.Page, views.EventPage(v, e))
 }
 

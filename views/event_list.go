@@ -15,7 +15,7 @@ type EventsView struct {
 	Filter     backoffice.EventFilter
 	From, To   string // the days of the filter, as typed
 	List       backoffice.EventsPage
-	First      bool // it is the page with the newest entries
+	Single     bool // one entry has the page to itself
 	Actors     []backoffice.EventActor
 	Account    string // name of the filter's account
 	Check      backoffice.TrailCheck
