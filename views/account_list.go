@@ -471,7 +471,7 @@ func (v AccountsView) accountMenu() [][]ui.ItemProps {
 		}
 	}
 	reseller := func(on string) []ui.Pair {
-		return []ui.Pair{{Name: "on", Value: on}, {Name: "next", Value: v.Page.Path}}
+		return []ui.Pair{{Name: "on", Value: on}, {Name: "next", Value: "{here}"}}
 	}
 	return [][]ui.ItemProps{
 		{

@@ -1,7 +1,7 @@
 // One menu for all rows of a page: it is filled for the row on opening. The row
 // carries data-id and data-flags, its name stands in a.cell-name; in the menu, {id} stands in
-// addresses and values, data-if and data-unless name a flag.
-import { on } from "./dom.js";
+// addresses and values, {here} for this page's own address, data-if and data-unless name a flag.
+import { on, base } from "./dom.js";
 import { open } from "./fallback.js";
 
 const patterns = new WeakMap();
@@ -9,13 +9,13 @@ const patterns = new WeakMap();
 function fill(menu, row) {
   const flags = (row.dataset.flags || "").split(" ");
   const name = row.dataset.name ?? row.querySelector(".cell-name")?.textContent;
-  const values = { id: row.dataset.id, name };
-  const put = (text, encode) => text.replace(/\{(id|name)\}|%7B(id|name)%7D/g,
+  const values = { id: row.dataset.id, name, here: location.pathname.slice(base().length) + location.search };
+  const put = (text, encode) => text.replace(/\{(id|name|here)\}|%7B(id|name|here)%7D/g,
     (_, a, b) => (encode ? encodeURIComponent(values[a || b] ?? "") : values[a || b] ?? ""));
   menu.querySelectorAll("a, button, form, input[type=hidden]").forEach((element) => {
     if (!patterns.has(element)) {
       patterns.set(element, ["href", "action", "data-copy", "value", "hx-get", "hx-post"]
-        .filter((name) => /\{(id|name)\}|%7B(id|name)%7D/.test(element.getAttribute(name) || ""))
+        .filter((name) => /\{(id|name|here)\}|%7B(id|name|here)%7D/.test(element.getAttribute(name) || ""))
         .map((name) => [name, element.getAttribute(name)]));
     }
     for (const [name, pattern] of patterns.get(element)) {
