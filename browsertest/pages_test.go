@@ -27,6 +27,9 @@ var everyPage = []string{
 	"/backoffice/accounts/{id}/policy",
 	"/backoffice/audit",
 	"/backoffice/bin",
+	"/backoffice/import",
+	"/backoffice/import/{import}",
+	"/backoffice/import/{import}?kind=visits",
 	"/backoffice/settings/policy",
 	"/backoffice/sign-in",
 	"/backoffice/sessions",
@@ -51,6 +54,10 @@ func TestEveryPage(t *testing.T) {
 		t.Fatalf("no reseller in the demo data: %v", err)
 	}
 	id := resellers.Rows[0].ID
+	run, err := w.store.PlanImport(ctx, *owner(), false, customers)
+	if err != nil {
+		t.Fatal(err)
+	}
 	pictures := os.Getenv("STEWARD_TEST_PICTURES")
 	for _, dark := range []bool{false, true} {
 		scheme := map[bool]string{false: "light", true: "dark"}[dark]
@@ -58,7 +65,7 @@ func TestEveryPage(t *testing.T) {
 			t.Run(fmt.Sprintf("%d-%s", width, scheme), func(t *testing.T) {
 				p := w.tab(t, tabOptions{width: width, height: 860, dark: dark})
 				for _, page := range everyPage {
-					page = strings.ReplaceAll(page, "{id}", id)
+					page = strings.NewReplacer("{id}", id, "{import}", run.ID).Replace(page)
 					p.open(page)
 					if over := eval[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 						t.Errorf("%s at %d: %d pixels wider than the window", page, width, over)
@@ -67,11 +74,23 @@ func TestEveryPage(t *testing.T) {
 						p.accessible(fmt.Sprintf("%s at %d, %s", page, width, scheme))
 					}
 					if pictures != "" {
-						name := strings.Trim(strings.NewReplacer("/", "-", id, "id", "?", "-", "&", "-", "=", "-").Replace(page), "-")
+						name := strings.Trim(strings.NewReplacer("/", "-", id, "id", run.ID, "id", "?", "-", "&", "-", "=", "-").Replace(page), "-")
 						p.picture(filepath.Join(pictures, fmt.Sprintf("%s.%d.%s.png", name, width, scheme)))
 					}
 				}
 			})
 		}
+	}
+}
+
+// customers gives the files of the small set of customers, refused rows among them.
+func customers(yield func(store.ImportFile, error) bool) {
+	for _, kind := range []backoffice.ImportKind{backoffice.ImportAccounts, backoffice.ImportUsers, backoffice.ImportVisits} {
+		name := "../store/testdata/customers/" + string(kind) + ".csv"
+		f, err := os.Open(name)
+		if !yield(store.ImportFile{Kind: kind, Name: name, Reader: f}, err) {
+			return
+		}
+		f.Close()
 	}
 }

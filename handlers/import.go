@@ -67,8 +67,9 @@ func (s *server) planImport(c *call) error {
 	switch {
 	case errors.As(err, &file):
 		// What was not read is let go: the browser listens once it has sent all.
+		v := views.ImportView{Problems: backoffice.Problems{string(upload.kind): file.Error()}}
 		upload.drain()
-		v := views.ImportView{Strict: upload.strict, Problems: backoffice.Problems{string(upload.kind): file.Error()}}
+		v.Strict = upload.strict
 		return s.renderImport(c, http.StatusUnprocessableEntity, v)
 	case err != nil:
 		return err
@@ -150,12 +151,11 @@ func (u *upload) files(yield func(store.ImportFile, error) bool) {
 
 // drain reads what is left of the form, within its limit.
 func (u *upload) drain() {
-	for {
-		part, err := u.parts.NextPart()
+	for f, err := range u.files {
 		if err != nil {
 			return
 		}
-		if _, err := io.Copy(io.Discard, part); err != nil {
+		if _, err := io.Copy(io.Discard, f.Reader); err != nil {
 			return
 		}
 	}

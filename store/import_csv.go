@@ -22,12 +22,15 @@ const (
 // FileError is why a file cannot be imported at all. Nothing of the import was
 // written.
 type FileError struct {
-	File   string
-	Line   int64 // 0 when it is about the whole file
+	File   string // "" when it is about all of them
+	Line   int64  // 0 when it is about the whole file
 	Reason string
 }
 
 func (e *FileError) Error() string {
+	if e.File == "" {
+		return e.Reason
+	}
 	if e.Line > 0 {
 		return fmt.Sprintf("%s, line %d: %s", e.File, e.Line, e.Reason)
 	}

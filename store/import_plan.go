@@ -172,7 +172,7 @@ func (p *importPlan) read(files iter.Seq2[ImportFile, error]) ([]backoffice.Impo
 		read = append(read, backoffice.ImportedFile{Kind: f.Kind, Name: p.file, Bytes: in.n, Digest: hex.EncodeToString(in.sum.Sum(nil))})
 	}
 	if len(read) == 0 {
-		return nil, &FileError{"import", 0, "Choose at least one file."}
+		return nil, &FileError{"", 0, "Choose at least one file."}
 	}
 	for ; done < len(steps); done++ {
 		if err := steps[done].after(); err != nil {

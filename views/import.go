@@ -49,11 +49,11 @@ var importKinds = []struct {
 var importActions = []struct {
 	action           backoffice.ImportAction
 	planned, applied string
-	state            string
+	tone             string
 }{
-	{backoffice.ImportCreate, "To create", "Created", "good"},
-	{backoffice.ImportUpdate, "To update", "Updated", "invited"},
-	{backoffice.ImportUnchanged, "Unchanged", "Unchanged", "idle"},
+	{backoffice.ImportCreate, "To create", "Created", "petrol"},
+	{backoffice.ImportUpdate, "To update", "Updated", ""},
+	{backoffice.ImportUnchanged, "Unchanged", "Unchanged", "plain"},
 	{backoffice.ImportRefused, "Refused", "Refused", "bad"},
 }
 
@@ -90,7 +90,24 @@ func (v ImportRunView) title() string {
 	if v.planned() {
 		return "Import plan"
 	}
-	return "Import"
+	return "Import of " + ui.Date(v.Run.CreatedAt)
+}
+
+func (v ImportRunView) figuresTitle() string {
+	switch {
+	case v.planned():
+		return "What it would do"
+	case v.working():
+		return "What it does"
+	}
+	return "What it did"
+}
+
+func (v ImportRunView) noRows() string {
+	if v.Kind == backoffice.ImportVisits && v.Action == backoffice.ImportUnchanged && v.Query == "" {
+		return "These visits stand in the file more than once. They count once, and are not listed."
+	}
+	return "No row is like that."
 }
 
 func importFiles(run backoffice.ImportRun) string {
@@ -150,7 +167,11 @@ func (v ImportRunView) kindTabs() []ui.Tab {
 	}
 	for _, k := range importKinds {
 		f := v.Run.Counts.Of(k.kind)
-		if n := f.Total() - f.Refused; n > 0 || v.Kind == k.kind {
+		n := f.Total()
+		if k.kind == backoffice.ImportUsers {
+			n -= f.Refused // they stand among the memberships
+		}
+		if n > 0 || v.Kind == k.kind {
 			href := v.at(k.kind, "", "", 0)
 			tabs = append(tabs, ui.Tab{Label: k.label, Count: ui.Number(n), Href: href, Current: v.Kind == k.kind, Attrs: ui.InSection(href, "import-rows")})
 		}
@@ -168,7 +189,7 @@ func (v ImportRunView) actionSegments() []ui.Tab {
 	}
 	tabs := add(nil, "", "All")
 	for _, a := range importActions {
-		if v.Run.Counts.Of(v.Kind).Of(a.action) > 0 && a.action != backoffice.ImportRefused || v.Action == a.action {
+		if v.Run.Counts.Of(v.Kind).Of(a.action) > 0 || v.Action == a.action {
 			tabs = add(tabs, a.action, v.actionLabel(a.action))
 		}
 	}
@@ -193,13 +214,13 @@ func (v ImportRunView) actionLabel(action backoffice.ImportAction) string {
 	return "Kept"
 }
 
-func actionState(action backoffice.ImportAction) string {
+func actionTone(action backoffice.ImportAction) string {
 	for _, a := range importActions {
 		if a.action == action {
-			return a.state
+			return a.tone
 		}
 	}
-	return "wait"
+	return "brass"
 }
 
 func (v ImportRunView) pager() ui.PagerProps {
