@@ -1,6 +1,7 @@
 package backoffice
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -411,7 +412,7 @@ func ParseImportedMembership(cell Cells, roles map[string]bool, now time.Time) (
 }
 
 // VisibleCell makes a cell fit to be shown: at most 200 characters, control
-// characters as their pictures, what is not UTF-8 as the replacement character.
+// characters as \n, \t or \x00, what is not UTF-8 as the replacement character.
 func VisibleCell(s string) string {
 	const most = 200
 	if len(s) > 4*most {
@@ -426,14 +427,17 @@ func VisibleCell(s string) string {
 			break
 		}
 		switch {
-		case r < 0x20:
-			r += 0x2400
-		case r == 0x7F:
-			r = 0x2421
-		case r >= 0x80 && r < 0xA0:
-			r = 0xFFFD
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r < 0x20 || r >= 0x7F && r < 0xA0:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			b.WriteRune(r)
 		}
-		b.WriteRune(r)
 	}
 	return b.String()
 }

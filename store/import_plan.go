@@ -280,7 +280,7 @@ func (p *importPlan) update(fn func(t *tx) error) error {
 
 // refuse stages a refused row.
 func (p *importPlan) refuse(kind backoffice.ImportKind, line int64, subject string, why *backoffice.RefusedCell) error {
-	_, err := p.stage(planned{kind: kind, action: backoffice.ImportRefused, file: p.file, line: line, subject: subject, refused: why})
+	_, err := p.stage(planned{kind: kind, action: backoffice.ImportRefused, file: p.file, line: line, subject: backoffice.VisibleCell(subject), refused: why})
 	if kind == backoffice.ImportMemberships && (why.Column == "email" || why.Column == "name") {
 		p.counts.Users.Refused++
 	}

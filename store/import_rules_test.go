@@ -415,8 +415,10 @@ func TestAttack_T82_ImportBombs(t *testing.T) {
 			}
 		}
 		deep := strings.Repeat(`{""a"":`, 5000) + "1" + strings.Repeat("}", 5000)
-		run := imported(t, s, "id,name,metadata\na,A,\"{\"\"k\"\": "+deep+"}\"\nb,B\x00,\nc,C,,\nd\x00,D,\ne,\xff\xfe,\nf,F,{}\n", "", "")
-		if got := refusals(t, s, run); got != "accounts:2 metadata, accounts:3 name, accounts:4 , accounts:5 id, accounts:6 name" {
+		run := imported(t, s, "id,name,metadata\na,A,\"{\"\"k\"\": "+deep+"}\"\nb,B\x00,\nc,C,,\nd\x00,D,\ne,\xff\xfe,\nf,F,{}\n",
+			"email,account_id\n\xff@x.example,f\na\x00@x.example,f\nu@x.example,f\x00\n", "account_id,email,day\nf\x00,u@x.example,2026-11-20\nf,\xff,2026-11-20\nf,u@x.example,2026-11-20\x00\n")
+		if got := refusals(t, s, run); got != "accounts:2 metadata, accounts:3 name, accounts:4 , accounts:5 id, accounts:6 name, "+
+			"users:2 email, users:3 email, users:4 account_id, visits:2 account_id, visits:3 email, visits:4 email" {
 			t.Errorf("refused %s", got)
 		}
 		if list, _ := s.Imports(ctx, 10); len(list) != 1 {
