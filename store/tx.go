@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -300,7 +301,12 @@ func (w *writer) unit(u *unit) (lost error) {
 	}
 	t := &tx{s: w.s, ctx: u.ctx, now: w.s.Now(), actor: u.actor, exec_: w.exec, rows_: w.query, row_: w.queryRow}
 	func() {
-		defer func() { u.panicked = recover() }()
+		defer func() {
+			if p := recover(); p != nil {
+				// It goes on in who asked for the unit, whose stack does not show where.
+				u.panicked = fmt.Errorf("%v\n\n%s", p, debug.Stack())
+			}
+		}()
 		if u.err = u.fn(t); u.err == nil {
 			u.err = t.flushKPIs()
 		}
