@@ -75,9 +75,16 @@ const (
 	gathered                // finds all by an index, sorts them, and reads what is on the page
 )
 
-// gatherMost is how many rows of an index are rather sorted than met by walking
-// another order.
-const gatherMost = 20_000
+// bounds are where a list changes its way of finding rows. No row depends on
+// them, which a test holds by making them small.
+var bounds = struct {
+	probe      int64 // a search with fewer hits than these has them sorted
+	vocabulary int   // trigrams that begin with a one- or two-letter input, at most
+	gather     int64 // rows of an index that are rather sorted than met by walking another order
+	near       int64 // rows that a search walks at least before its hits are gathered
+	count      int64 // matches that are counted: a list then says "2 000+"
+	work       int64 // accounts that are looked at to count them
+}{2000, 800, 20_000, 4000, 2000, 20_000}
 
 // nearRows is how far a search walks the order of the list before all its hits
 // are rather gathered: what is common fills a page by then, unless it all lies
@@ -85,11 +92,10 @@ const gatherMost = 20_000
 // gathered, since its index holds the text; one by date of creation a sixth;
 // the others as much.
 func (o accountOrder) nearRows(h hits) int64 {
-	const least = 4000
 	if h.match == "" {
-		return least
+		return bounds.near
 	}
-	return max(least, h.n*o.step)
+	return max(bounds.near, h.n*o.step)
 }
 
 // Accounts returns one page of the accounts that the filter leaves. A cursor
@@ -409,9 +415,9 @@ func (s *Store) accountSource(ctx context.Context, f backoffice.AccountFilter, n
 	case f.ParentID != "":
 		src.gather, err = s.few(ctx, `SELECT 1 FROM accounts WHERE parent_key = (SELECT key FROM accounts WHERE id = $1)`, f.ParentID)
 	case yes(f.Reseller):
-		src.gather = totals.Resellers < gatherMost
+		src.gather = totals.Resellers < bounds.gather
 	case yes(f.HasParent):
-		src.gather = totals.SubAccounts < gatherMost
+		src.gather = totals.SubAccounts < bounds.gather
 	}
 	if src.gather || src.none || err != nil {
 		return src, err
@@ -482,11 +488,11 @@ func (s *Store) KnownTotal(ctx context.Context, f backoffice.AccountFilter) (n i
 	return n, n >= 0, nil
 }
 
-// few reports whether a constant statement yields fewer than gatherMost rows.
+// few reports whether a constant statement yields fewer than bounds.gather rows.
 func (s *Store) few(ctx context.Context, text string, args ...any) (bool, error) {
 	var n int64
-	err := s.query().row(ctx, `SELECT COUNT(*) FROM (`+text+` LIMIT `+strconv.Itoa(gatherMost)+`) AS probed`, args...).Scan(&n)
-	return n < gatherMost, err
+	err := s.query().row(ctx, `SELECT COUNT(*) FROM (`+text+` LIMIT `+strconv.FormatInt(bounds.gather, 10)+`) AS probed`, args...).Scan(&n)
+	return n < bounds.gather, err
 }
 
 func sameFilter(a, b backoffice.AccountFilter) bool {
@@ -497,16 +503,9 @@ func sameFilter(a, b backoffice.AccountFilter) bool {
 	return ok && a == b
 }
 
-// Counting of matches stops here: a list then says "2 000+". Among more
-// accounts than countWork, the ones that are looked at are a part, and what is
-// found there is the least that there is.
-const (
-	countMost = 2000
-	countWork = 20_000
-)
-
 // accountTotal returns how many accounts match; more is set when there are
-// that many or more.
+// that many or more. Among more accounts than bounds.work, the ones that are
+// looked at are a part, and what is found there is the least that there is.
 func (s *Store) accountTotal(ctx context.Context, f backoffice.AccountFilter, src accountSource, now time.Time, whole bool, shown int) (total int64, more bool, err error) {
 	switch {
 	case whole:
@@ -514,7 +513,7 @@ func (s *Store) accountTotal(ctx context.Context, f backoffice.AccountFilter, sr
 	case src.total >= 0:
 		return src.total, false, nil
 	case src.hits.match != "" && !src.hits.few && !s.narrowedBeside(f):
-		return countMost, true, nil
+		return bounds.count, true, nil
 	}
 	l := &listQuery{}
 	var text string
@@ -523,9 +522,9 @@ func (s *Store) accountTotal(ctx context.Context, f backoffice.AccountFilter, sr
 		s.narrow(l, f, src, now)
 		text = `SELECT 1 FROM ` + s.accountTables(src.visits) + l.conditions()
 	} else {
-		looked := int64(countWork)
+		looked := bounds.work
 		if f.Query != "" {
-			looked = countMost
+			looked = bounds.count
 		}
 		partly = src.all > looked
 		today := backoffice.DayOf(now)
@@ -545,9 +544,9 @@ func (s *Store) accountTotal(ctx context.Context, f backoffice.AccountFilter, sr
 		text = `SELECT 1 FROM (` + inner + ` LIMIT ` + strconv.FormatInt(looked, 10) + `) h` + s.join() + `accounts a ON a.key = h.k` +
 			s.join() + `engagement e ON e.account_key = a.key` + l.conditions()
 	}
-	err = s.query().row(ctx, `SELECT COUNT(*) FROM (`+text+` LIMIT `+strconv.Itoa(countMost+1)+`) AS counted`, l.args...).Scan(&total)
-	if total > countMost {
-		return countMost, true, err
+	err = s.query().row(ctx, `SELECT COUNT(*) FROM (`+text+` LIMIT `+strconv.FormatInt(bounds.count+1, 10)+`) AS counted`, l.args...).Scan(&total)
+	if total > bounds.count {
+		return bounds.count, true, err
 	}
 	return total, partly, err
 }

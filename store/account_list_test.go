@@ -135,6 +135,14 @@ func drawFilter(r *rapid.T, now time.Time) backoffice.AccountFilter {
 // TestAccountsListModel holds every list to what its filter says: the rows, their
 // order, the total, the positions, forwards, backwards and from the end.
 func TestAccountsListModel(t *testing.T) {
+	t.Run("", testAccountsList)
+	t.Run("small bounds", func(t *testing.T) {
+		defer store.SmallBounds()()
+		testAccountsList(t)
+	})
+}
+
+func testAccountsList(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
 		all := mixed(t, s, clock, 170)
 		rapid.Check(t, func(r *rapid.T) {
@@ -155,7 +163,8 @@ func TestAccountsListModel(t *testing.T) {
 				if err != nil {
 					r.Fatal(err)
 				}
-				if int(p.Total) != len(want) || p.More || len(p.Rows) != n || n > 0 && int(p.First) != first+1 {
+				least := p.More && int(p.Total) <= len(want) // the position from the end is not known then
+				if int(p.Total) != len(want) && !least || len(p.Rows) != n || n > 0 && int(p.First) != first+1 && !(least && cursor == "last") {
 					r.Fatalf("%d rows from %d of %d, want %d from %d of %d", len(p.Rows), p.First, p.Total, n, first+1, len(want))
 				}
 				for i, row := range p.Rows {

@@ -74,3 +74,10 @@ func SetImportBatch(d time.Duration) func() {
 	importBatch = d
 	return func() { importBatch = was }
 }
+
+// SmallBounds makes a list change its way of finding rows among few accounts.
+func SmallBounds() (back func()) {
+	kept := bounds
+	bounds.probe, bounds.vocabulary, bounds.gather, bounds.near, bounds.count, bounds.work = 12, 6, 20, 60, 30, 40
+	return func() { bounds = kept }
+}

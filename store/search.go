@@ -10,15 +10,10 @@ import (
 // accountIndex finds accounts by part of their folded name or ID. It has two
 // forms, one for each engine, held to one behaviour by a test.
 //
-// A search is adaptive: the index is asked for at most probe hits. Fewer, and
+// A search is adaptive: the index is asked for at most bounds.probe hits. Fewer, and
 // those are sorted; as many, and the list is walked in its order, since a page
 // of matches then lies near everywhere.
 type accountIndex struct{ dialect *dialect }
-
-const (
-	probe      = 2000
-	vocabulary = 800 // trigrams that begin with a one- or two-letter input, at most
-)
 
 // put indexes an account's search text; what was indexed for the key before is
 // replaced.
@@ -57,8 +52,8 @@ func padded(search string) string { return search + "\n\n" }
 // hits is what the index says of a search.
 type hits struct {
 	match string // expression for accounts_fts; "" where the index cannot say
-	n     int64  // how many accounts may match, gatherMost for that many or more
-	few   bool   // fewer than probe accounts may match: sort them
+	n     int64  // how many accounts may match, bounds.gather for that many or more
+	few   bool   // fewer than bounds.probe accounts may match: sort them
 	none  bool   // nothing matches
 }
 
@@ -78,10 +73,10 @@ func (x accountIndex) find(ctx context.Context, q query, folded string) (hits, e
 		return hits{none: true}, nil
 	}
 	var n int64
-	if err := q.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM accounts_fts WHERE accounts_fts MATCH $1 LIMIT $2)`, match, gatherMost).Scan(&n); err != nil {
+	if err := q.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM accounts_fts WHERE accounts_fts MATCH $1 LIMIT $2)`, match, bounds.gather).Scan(&n); err != nil {
 		return hits{}, err
 	}
-	return hits{match: match, n: n, few: n < probe, none: n == 0}, nil
+	return hits{match: match, n: n, few: n < bounds.probe, none: n == 0}, nil
 }
 
 const noTerms = "\x00"
@@ -101,14 +96,14 @@ func (x accountIndex) expression(ctx context.Context, q query, folded string) (s
 		}
 		return b.String(), nil
 	}
-	rows, err := q.rows(ctx, `SELECT term FROM accounts_fts_terms WHERE term >= $1 AND term < $2 LIMIT $3`, folded, folded+"\xff", vocabulary+1)
+	rows, err := q.rows(ctx, `SELECT term FROM accounts_fts_terms WHERE term >= $1 AND term < $2 LIMIT $3`, folded, folded+"\xff", bounds.vocabulary+1)
 	terms, err := collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return })
 	switch {
 	case err != nil:
 		return "", err
 	case len(terms) == 0:
 		return noTerms, nil
-	case len(terms) > vocabulary:
+	case len(terms) > bounds.vocabulary:
 		return "", nil
 	}
 	for i, term := range terms {

@@ -29,6 +29,14 @@ var searchNames = []string{
 // found when its folded name or ID contains the folded text, and what is found
 // stands in the order of the list.
 func TestSearchConformance(t *testing.T) {
+	t.Run("", testSearchConformance)
+	t.Run("small bounds", func(t *testing.T) {
+		defer store.SmallBounds()()
+		testSearchConformance(t)
+	})
+}
+
+func testSearchConformance(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
 		type entry struct{ name, id, folded, foldedID string }
 		var all []entry
