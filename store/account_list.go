@@ -101,7 +101,12 @@ func (o accountOrder) nearRows(h hits) int64 {
 // Accounts returns one page of the accounts that the filter leaves. A cursor
 // that is empty, or was not made by this installation for this filter, opens
 // the first page; "last" opens the last one.
-func (s *Store) Accounts(ctx context.Context, f backoffice.AccountFilter, cursor string) (page backoffice.AccountsPage, err error) {
+func (s *Store) Accounts(ctx context.Context, f backoffice.AccountFilter, cursor string) (backoffice.AccountsPage, error) {
+	return s.accountsPage(ctx, f, cursor, true)
+}
+
+// accountsPage is Accounts; Total and First are right only where counted is set.
+func (s *Store) accountsPage(ctx context.Context, f backoffice.AccountFilter, cursor string, counted bool) (page backoffice.AccountsPage, err error) {
 	f = normalized(f)
 	now := s.Now()
 	src, err := s.accountSource(ctx, f, now)
@@ -150,8 +155,10 @@ func (s *Store) Accounts(ctx context.Context, f backoffice.AccountFilter, cursor
 		slices.Reverse(found)
 	}
 	page = backoffice.AccountsPage{Rows: found, First: 1}
-	if page.Total, page.More, err = s.accountTotal(ctx, f, src, now, c.Edge && !c.Back && !more, len(found)); err != nil {
-		return page, err
+	if counted {
+		if page.Total, page.More, err = s.accountTotal(ctx, f, src, now, c.Edge && !c.Back && !more, len(found)); err != nil {
+			return page, err
+		}
 	}
 	defer func() { // what was counted may be less than what is seen to be there
 		if n := page.First + int64(len(page.Rows)) - 1; page.More && page.Total < n {
@@ -589,7 +596,7 @@ func (s *Store) CountAccounts(ctx context.Context, f backoffice.AccountFilter) (
 func (s *Store) EachAccount(ctx context.Context, f backoffice.AccountFilter, do func(backoffice.AccountRow) error) error {
 	cursor := ""
 	for {
-		page, err := s.Accounts(ctx, f, cursor)
+		page, err := s.accountsPage(ctx, f, cursor, false)
 		if err != nil {
 			return err
 		}
