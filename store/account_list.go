@@ -214,6 +214,12 @@ func (s *Store) accountsPage(ctx context.Context, f backoffice.AccountFilter, cu
 // accountsBy reads the rows of a page, and one more where there are more, from
 // the cursor on.
 func (s *Store) accountsBy(ctx context.Context, way listWay, f backoffice.AccountFilter, src accountSource, c listCursor, now time.Time) ([]backoffice.AccountRow, error) {
+	rest, args := s.accountsStatement(way, f, src, c, now)
+	return s.accountRows(ctx, rest, args, backoffice.DayOf(now))
+}
+
+// accountsStatement returns how the statement of a page ends, and its arguments.
+func (s *Store) accountsStatement(way listWay, f backoffice.AccountFilter, src accountSource, c listCursor, now time.Time) (rest string, args []any) {
 	const limit = backoffice.PageSize + 1
 	order := accountOrders[f.Sort]
 	desc := f.Asc == c.Back
@@ -233,7 +239,6 @@ func (s *Store) accountsBy(ctx context.Context, way listWay, f backoffice.Accoun
 		l.add("(" + order.column + ", " + order.key() + ")" + op + "(" + l.arg(value) + ", " + l.arg(c.Key) + ")")
 	}
 	join := s.join()
-	var rest string
 	const parents = ` LEFT JOIN accounts p ON p.key = a.parent_key`
 	switch way {
 	case inOrder:
@@ -266,18 +271,12 @@ func (s *Store) accountsBy(ctx context.Context, way listWay, f backoffice.Accoun
 			` ORDER BY ` + s.dialect.plain(order.column) + dir + `, ` + s.dialect.plain("a.key") + dir + ` LIMIT ` + strconv.Itoa(limit) + `) h` +
 			join + `accounts a ON a.key = h.k` + join + `engagement e ON e.account_key = a.key` + parents + ` ORDER BY h.s` + dir + `, h.k` + dir
 	}
-	return s.accountRows(ctx, rest, l.args, backoffice.DayOf(now))
+	return rest, l.args
 }
 
 // accountRows reads the rows of a list whose statement ends with rest.
 func (s *Store) accountRows(ctx context.Context, rest string, args []any, today backoffice.Day) ([]backoffice.AccountRow, error) {
-	text, ok := s.lists.Load(rest)
-	if !ok {
-		text = s.dialect.packedSelect(rest, "a.key", "a.id", "a.name", "a.created_at", truth("a.is_reseller"), "COALESCE(p.id, '')", "COALESCE(p.name, '')",
-			"a.primary_email", "e.users", "e.visits", "e.last_visit_at", "e.recent_day", s.dialect.hex("e.recent"))
-		s.lists.Store(rest, text)
-	}
-	p, err := s.query().packed(ctx, text.(string), args...)
+	p, err := s.query().packed(ctx, s.accountsText(rest), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -292,6 +291,17 @@ func (s *Store) accountRows(ctx context.Context, rest string, args []any, today 
 		out = append(out, r)
 	}
 	return out, p.err
+}
+
+// accountsText is the whole statement that ends with rest.
+func (s *Store) accountsText(rest string) string {
+	text, ok := s.lists.Load(rest)
+	if !ok {
+		text = s.dialect.packedSelect(rest, "a.key", "a.id", "a.name", "a.created_at", truth("a.is_reseller"), "COALESCE(p.id, '')", "COALESCE(p.name, '')",
+			"a.primary_email", "e.users", "e.visits", "e.last_visit_at", "e.recent_day", s.dialect.hex("e.recent"))
+		s.lists.Store(rest, text)
+	}
+	return text.(string)
 }
 
 func (o accountOrder) key() string {
