@@ -84,25 +84,35 @@ func (s *Store) DeleteAccounts(ctx context.Context, actor backoffice.Actor, ids 
 // deepestFirst orders accounts so that children come before their parents: a
 // whole branch can go in one act.
 func (s *Store) deepestFirst(ctx context.Context, ids []string) ([]string, error) {
+	depth, err := s.depths(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	order := slices.Clone(ids)
+	slices.SortStableFunc(order, func(a, b string) int { return depth[b] - depth[a] })
+	return order, nil
+}
+
+// depths returns how many accounts lie above each, in the bin or not.
+func (s *Store) depths(ctx context.Context, ids []string) (map[string]int, error) {
 	depth := make(map[string]int, len(ids))
 	for _, id := range ids {
-		a, err := s.Account(ctx, id)
-		if errors.Is(err, backoffice.ErrNotFound) || err == nil && a.ParentKey == 0 {
+		var key, parent int64
+		err := s.query().row(ctx, `SELECT key, COALESCE(parent_key, 0) FROM accounts WHERE id = $1`, id).Scan(&key, &parent)
+		if errors.Is(err, backoffice.ErrNotFound) || err == nil && parent == 0 {
 			depth[id] = 0
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		up, err := s.Ancestors(ctx, a.Key)
+		up, err := s.Ancestors(ctx, key)
 		if err != nil {
 			return nil, err
 		}
 		depth[id] = len(up)
 	}
-	order := slices.Clone(ids)
-	slices.SortStableFunc(order, func(a, b string) int { return depth[b] - depth[a] })
-	return order, nil
+	return depth, nil
 }
 
 // BulkConsequences are what deleting several accounts at once would do.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"steward/backoffice"
@@ -96,50 +97,92 @@ func (t *tx) binAccount(a backoffice.Account, deletion string) error {
 }
 
 // Restore brings back the accounts of one deletion, with memberships, policy
-// and parent; no sessions. It returns them. Errors: ErrNotFound when there is
-// nothing of it in the bin, Problems when a parent is in the bin itself.
-func (s *Store) Restore(ctx context.Context, actor backoffice.Actor, deletion string) (restored []backoffice.AccountRef, err error) {
-	err = s.update(ctx, actor, func(t *tx) error {
-		rows, err := t.rows(t.ctx, `SELECT id FROM accounts WHERE deletion_id = $1 AND deleted_at IS NOT NULL ORDER BY key`, deletion)
-		ids, err := collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return })
-		if err != nil {
-			return err
-		}
-		if len(ids) == 0 {
-			return backoffice.ErrNotFound
-		}
-		var refused []refusedRestore
-		restored, refused, err = t.restoreAccounts(ids)
-		if err == nil && len(refused) > 0 {
+// and parent; no sessions. It returns them. Up to a hundred come back together
+// or not at all; of more, those whose parent is in the bin stay behind. Errors:
+// ErrNotFound when there is nothing of it in the bin, Problems when a parent is
+// in the bin itself.
+func (s *Store) Restore(ctx context.Context, actor backoffice.Actor, deletion string) ([]backoffice.AccountRef, error) {
+	rows, err := s.query().rows(ctx, `SELECT id FROM accounts WHERE deletion_id = $1 AND deleted_at IS NOT NULL ORDER BY key`, deletion)
+	ids, err := collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return })
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		return nil, backoffice.ErrNotFound
+	}
+	whole := len(ids) <= bulkBatch
+	restored, refused, err := s.restoreInBatches(ctx, actor, ids, deletion, whole)
+	if err == nil && len(restored) == 0 {
+		err = backoffice.ErrNotFound // somebody else was faster
+		if len(refused) > 0 {
 			err = refused[0].why
 		}
-		return err
-	})
-	if err != nil {
-		restored = nil
 	}
 	return restored, err
 }
 
 // RestoreAccounts brings several accounts back from the bin as one act; those
 // whose parent stays in the bin, and those that are not in it, are refused one
-// by one. Errors: none of single accounts.
+// by one. Thousands come in several units of work: after an error, what the
+// results name is back. Errors: none of single accounts.
 func (s *Store) RestoreAccounts(ctx context.Context, actor backoffice.Actor, ids []string) (results []BulkResult, err error) {
-	err = s.update(ctx, actor, func(t *tx) error {
-		results = results[:0]
-		restored, refused, err := t.restoreAccounts(ids)
-		if err != nil {
-			return err
-		}
-		for _, a := range restored {
-			results = append(results, BulkResult{ID: a.ID, Name: a.Name})
-		}
-		for _, r := range refused {
-			results = append(results, BulkResult{ID: r.account.ID, Name: r.account.Name, Refused: r.why.Error()})
-		}
-		return nil
-	})
+	restored, refused, err := s.restoreInBatches(ctx, actor, distinct(ids), "", false)
+	for _, a := range restored {
+		results = append(results, BulkResult{ID: a.ID, Name: a.Name})
+	}
+	for _, r := range refused {
+		results = append(results, BulkResult{ID: r.account.ID, Name: r.account.Name, Refused: r.why.Error()})
+	}
 	return results, err
+}
+
+// restoreInBatches restores accounts in units of work of at most bulkBatch, so
+// that others write in between; parents come before their children. With a
+// deletion, only what is still in the bin by it comes back; with whole, a
+// refusal takes back the unit and is the error.
+func (s *Store) restoreInBatches(ctx context.Context, actor backoffice.Actor, ids []string, deletion string, whole bool) (restored []backoffice.AccountRef, refused []refusedRestore, err error) {
+	if len(ids) > bulkBatch {
+		depth, err := s.depths(ctx, ids)
+		if err != nil {
+			return nil, nil, err
+		}
+		slices.SortStableFunc(ids, func(a, b string) int { return depth[a] - depth[b] })
+	}
+	for batch := range slices.Chunk(ids, bulkBatch) {
+		var back []backoffice.AccountRef
+		var not []refusedRestore
+		err := s.update(ctx, actor, func(t *tx) (err error) {
+			if deletion != "" {
+				if batch, err = t.deletedBy(deletion, batch); err != nil {
+					return err
+				}
+			}
+			if back, not, err = t.restoreAccounts(batch); err == nil && whole && len(not) > 0 {
+				err = not[0].why
+			}
+			return err
+		})
+		if err != nil {
+			return restored, refused, err
+		}
+		restored, refused = append(restored, back...), append(refused, not...)
+	}
+	return restored, refused, nil
+}
+
+// deletedBy leaves of accounts those that the deletion put into the bin.
+func (t *tx) deletedBy(deletion string, ids []string) (out []string, err error) {
+	for _, id := range ids {
+		var still bool
+		err := t.get(`SELECT COALESCE(deletion_id, '') = $1 AND deleted_at IS NOT NULL FROM accounts WHERE id = $2`, deletion, id).Scan(&still)
+		if err != nil && !errors.Is(err, backoffice.ErrNotFound) {
+			return nil, err
+		}
+		if err == nil && still {
+			out = append(out, id)
+		}
+	}
+	return out, nil
 }
 
 type refusedRestore struct {

@@ -210,6 +210,64 @@ func TestBulkNamedTwice(t *testing.T) {
 	})
 }
 
+// What went in many units of work comes back in many, parents first, and others
+// write in between.
+func TestRestoreMany(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		const n = 250
+		var ids []string
+		for i := range n {
+			ids = append(ids, fmt.Sprintf("many-%03d", i))
+		}
+		if err := s.Update(ctx, func(u *store.Unit) error {
+			for _, id := range ids {
+				if err := u.Insert("Many "+id, id, clock.Now()); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 30 { // a chain whose top was made last
+			if err := s.SetParentForTest(ctx, ids[i], ids[i+1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for round := range 2 {
+			deletion, results, err := s.DeleteAccounts(ctx, actor, ids)
+			if err != nil || len(results) != n {
+				t.Fatalf("%d deleted, %v", len(results), err)
+			}
+			var back int
+			if round == 0 {
+				restored, err := s.Restore(ctx, actor, deletion)
+				if err != nil {
+					t.Fatal(err)
+				}
+				back = len(restored)
+				if _, err := s.Restore(ctx, actor, deletion); !errors.Is(err, backoffice.ErrNotFound) {
+					t.Errorf("restored twice: %v", err)
+				}
+			} else {
+				restored, err := s.RestoreAccounts(ctx, actor, ids)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, r := range restored {
+					if r.Refused == "" {
+						back++
+					}
+				}
+			}
+			if back != n {
+				t.Errorf("%d came back, want %d", back, n)
+			}
+			cardsAndCommand(t, s, "back")
+		}
+	})
+}
+
 // The palette finds a name that was typed whole among many that contain it.
 func TestFindExactAmongMany(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
