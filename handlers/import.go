@@ -87,7 +87,6 @@ type upload struct {
 	parts  *multipart.Reader
 	kind   backoffice.ImportKind // of the file that is being read; "" for none
 	strict bool
-	err    error
 }
 
 func (c *call) upload() (*upload, error) {
