@@ -426,3 +426,51 @@ func TestAttack_T82_ImportBombs(t *testing.T) {
 		}
 	})
 }
+
+// While an import is applied, by two processes even, others write in between,
+// and nothing is counted twice.
+func TestImportBesideOthers(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		want := readExpected(t, "testdata/customers")
+		clock.Set(want.At)
+		run := plan(t, s, folder(t, "testdata/customers"))
+		defer store.SetImportBatch(time.Nanosecond)()
+		if err := s.StartImport(ctx, actor, run.ID); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 2)
+		for range 2 {
+			go func() {
+				_, err := s.FinishImport(ctx, run.ID, nil)
+				ended <- err
+			}()
+		}
+		between := 0
+		for i := range 20 {
+			create(t, s, "Other", fmt.Sprintf("other-%d", i), "")
+			if now, _ := s.Import(ctx, run.ID); now.State == backoffice.ImportApplying {
+				between++
+			}
+		}
+		for range 2 {
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+		}
+		if between == 0 {
+			t.Error("nobody wrote while the import was under way")
+		}
+		run, err := s.Import(ctx, run.ID)
+		if err != nil || run.RowsDone != run.RowsTotal || run.Counts.Visits.Created != want.Visits {
+			t.Errorf("%+v %v", run, err)
+		}
+		if totals, _ := s.Totals(ctx); totals.Accounts != want.Accounts+20 || totals.Memberships != want.Memberships {
+			t.Errorf("totals %+v", totals)
+		}
+		events, err := s.Events(ctx, backoffice.EventFilter{Action: "import.applied"}, "", 10)
+		if err != nil || len(events.Rows) != 1 || events.Rows[0].Undo != run.ID {
+			t.Errorf("events of the import: %+v %v", events.Rows, err)
+		}
+		checked(t, s)
+	})
+}

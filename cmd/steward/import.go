@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"runtime/debug"
 
 	"steward/backoffice"
 	"steward/store"
@@ -31,7 +32,7 @@ func (c *importCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer s.Close()
-	limitMemory()
+	limitImportMemory()
 	// What an earlier import has left undone comes first: this one builds on it.
 	if err := s.ResumeImports(ctx); err != nil {
 		return err
@@ -66,6 +67,17 @@ func (c *importCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	return c.report(ctx, a, s, run)
+}
+
+// importMemory is what the collector should stay below: the engine's own memory
+// comes on top of it, and performance.md allows 256 MB in all.
+const importMemory = 160 << 20
+
+func limitImportMemory() {
+	limitMemory()
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
+		debug.SetMemoryLimit(min(debug.SetMemoryLimit(-1), importMemory))
+	}
 }
 
 // files opens the files one after the other, as the plan asks for them.
