@@ -116,7 +116,7 @@ func TestKeyboard(t *testing.T) {
 	p.wait(`document.querySelectorAll('#palette-results [role=option]').length > 0 && document.querySelector('#palette-results').innerText.includes('Nord Textiles')`)
 	p.accessible("the palette")
 	p.run(chromedp.KeyEvent(kb.Enter))
-	p.wait(`location.pathname === '/backoffice/accounts/nord-textiles'`)
+	p.wait(`location.pathname === '/backoffice/accounts/nord-textiles' && document.documentElement.dataset.script === ''`) // its script listens
 	p.run(chromedp.KeyEvent("?"))
 	p.wait(`document.querySelector('#shortcuts').open`)
 	p.accessible("the shortcuts")

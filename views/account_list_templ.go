@@ -1257,6 +1257,12 @@ func accountsNoneActs(v AccountsView) templ.Component {
 			templ_7745c5c3_Var41 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
+		if v.Query.Page != "" {
+			templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "To the first page", Variant: "outline", Href: v.at("")}).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		}
 		if v.Query.Filters() > 0 {
 			templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Remove filters", Variant: "outline", Href: v.path(v.Query.Unfiltered())}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
