@@ -181,7 +181,7 @@ func TestWithoutScript(t *testing.T) {
 	w.staffed()
 	p := w.tab(t, tabOptions{noScript: true})
 	p.signIn("ada.weber@kontor.example", passphrase)
-	p.run(chromedp.WaitVisible("h1", chromedp.ByQuery))
+	p.run(chromedp.WaitVisible(".bar-user", chromedp.ByQuery))
 	p.open("/backoffice/accounts/new")
 	p.fill("main form input[name=name]", "Nord Group")
 	p.fill("main form input[name=id]", "nord")
@@ -192,7 +192,7 @@ func TestWithoutScript(t *testing.T) {
 	p.fill("form[action$='/metadata'] input[name=key]", "plan")
 	p.fill("form[action$='/metadata'] input[name=value]", `"team"`)
 	p.click("form[action$='/metadata'] button[type=submit]:not([name=view_json])")
-	p.run(chromedp.WaitVisible("h1", chromedp.ByQuery))
+	p.run(chromedp.WaitVisible("#engagement, #details", chromedp.ByQuery))
 	if a, err := w.store.Account(ctx, "nord"); err != nil || a.Metadata != `{"plan":"team"}` {
 		t.Errorf("metadata: %q, %v", a.Metadata, err)
 	}
@@ -207,7 +207,7 @@ func TestWithoutScript(t *testing.T) {
 		t.Error("the account is still there")
 	}
 	p.click(".toast-line form button")
-	p.run(chromedp.WaitVisible("h1", chromedp.ByQuery))
+	p.run(chromedp.WaitNotPresent(".toast-line form button", chromedp.ByQuery))
 	if _, err := w.store.Account(ctx, "nord"); err != nil {
 		t.Errorf("after undo: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,10 +26,10 @@ var param = regexp.MustCompile(`:[a-z_]+|\*`)
 func TestAttack_T86_EveryRoute(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
 		owner := backoffice.Actor{Kind: backoffice.ActorStaff, Key: 1, ID: "staff-ada", Name: "Ada Weber", Email: "ada.weber@kontor.example", Role: backoffice.Owner, Session: "session"}
-		panics := false
+		var panics atomic.Bool // the server's goroutines read it
 		w := newGate(t, s, clock, func(o *handlers.Options) {
 			o.As = func(*http.Request) (backoffice.Actor, bool) {
-				if panics {
+				if panics.Load() {
 					panic("sqlite goroutine /srv/steward")
 				}
 				return owner, true
@@ -100,11 +101,11 @@ func TestAttack_T86_EveryRoute(t *testing.T) {
 		if err := s.Ping(ctx); err != nil {
 			t.Fatalf("after requests that were given up: %v", err)
 		}
-		panics = true
+		panics.Store(true)
 		hold("a panic", func(e handlers.Entry, status int) bool {
 			return status == http.StatusInternalServerError || e.Permission == "" || e.Scope != ""
 		})
-		panics = false
+		panics.Store(false)
 		if err := s.Ping(ctx); err != nil {
 			t.Fatalf("after panics: %v", err)
 		}
