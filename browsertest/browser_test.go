@@ -215,18 +215,18 @@ func (p *tab) wait(expression string) {
 	p.t.Helper()
 	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(30 * time.Millisecond) {
 		var ok bool
-		if err := chromedp.Run(p.ctx, chromedp.Evaluate(`!!(`+expression+`)`, &ok)); err == nil && ok {
+		if err := chromedp.Run(p.ctx, chromedp.Evaluate(`document.readyState === "complete" && !!(`+expression+`)`, &ok)); err == nil && ok {
 			return
 		}
 	}
 	p.run(chromedp.ActionFunc(func(context.Context) error { return fmt.Errorf("never came true: %s", expression) }))
 }
 
-// text is the visible text of the first element that matches.
-func (p *tab) text(selector string) (s string) {
+// text is the visible text of the first element that matches, once there is one.
+func (p *tab) text(selector string) string {
 	p.t.Helper()
-	p.run(chromedp.Text(selector, &s, chromedp.ByQuery))
-	return strings.Join(strings.Fields(s), " ")
+	p.wait(fmt.Sprintf("document.querySelector(%q) !== null", selector))
+	return strings.Join(strings.Fields(eval[string](p, fmt.Sprintf("document.querySelector(%q).innerText", selector))), " ")
 }
 
 func (p *tab) click(selector string) {
