@@ -135,9 +135,6 @@ type AccountsPage struct {
 	Last  string // opens the last page
 }
 
-// MaxName is how many characters a name may have.
-const MaxName = 200
-
 // MaxDepth is how many accounts may lie above one (product.md, section 9).
 const MaxDepth = 32
 

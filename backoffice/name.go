@@ -10,7 +10,7 @@ import (
 
 // Limits of names, in characters (code points).
 const (
-	MaxNameLength      = 200
+	MaxName            = 200
 	MaxAccountIDLength = 128
 )
 

@@ -42,7 +42,7 @@ func TestNames(t *testing.T) {
 			clean func(string, int) (string, error)
 			want  string
 		}{{CleanName, c.form}, {CleanImportedName, c.imported}} {
-			got, err := way.clean(c.raw, MaxNameLength)
+			got, err := way.clean(c.raw, MaxName)
 			if err != nil {
 				got = "!"
 			}
@@ -56,14 +56,14 @@ func TestNames(t *testing.T) {
 func TestCleanNamesStayClean(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		raw := rapid.String().Draw(t, "raw")
-		imported, err := CleanImportedName(raw, MaxNameLength)
+		imported, err := CleanImportedName(raw, MaxName)
 		if err != nil {
 			return
 		}
-		if strings.ContainsFunc(imported, unicode.IsControl) || utf8.RuneCountInString(imported) > MaxNameLength {
+		if strings.ContainsFunc(imported, unicode.IsControl) || utf8.RuneCountInString(imported) > MaxName {
 			t.Fatalf("%+q became %+q", raw, imported)
 		}
-		if again, err := CleanName(imported, MaxNameLength); err != nil || again != imported {
+		if again, err := CleanName(imported, MaxName); err != nil || again != imported {
 			t.Fatalf("%+q is not clean: %+q, %v", imported, again, err)
 		}
 	})
