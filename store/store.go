@@ -36,6 +36,7 @@ type Store struct {
 	index   accountIndex
 	secret  []byte // signs the cursors of lists
 	lock    *os.File
+	sealer  sealer
 
 	turns chan struct{} // PostgreSQL's writers of this process, one writing and one behind it
 }
@@ -50,6 +51,8 @@ type Options struct {
 	NoMigrate bool
 	// Serve claims a SQLite file for this process as the one that serves it.
 	Serve bool
+	// Key seals secrets: KeySize random bytes, nil where none will be touched.
+	Key []byte
 }
 
 // Errors of Open. The command line says what to do about each.
@@ -70,6 +73,9 @@ func Open(ctx context.Context, name string, o Options) (*Store, error) {
 		s.now = time.Now
 	}
 	var err error
+	if s.sealer, err = newSealer(o.Key); err != nil {
+		return nil, err
+	}
 	if IsPostgres(name) {
 		err = s.openPostgres(ctx, name, o)
 	} else {

@@ -21,6 +21,7 @@ import (
 // command is the command line: a field for each verb, a file for each field.
 type command struct {
 	Database string           `help:"SQLite file, or postgres://… of a server." default:"data/steward.db" env:"STEWARD_DATABASE" placeholder:"FILE|URL"`
+	KeyFile  string           `help:"File with the key that seals secrets; beside a SQLite file, and made when absent, when left out. Required to serve from PostgreSQL." env:"STEWARD_KEY_FILE" placeholder:"FILE"`
 	Version  kong.VersionFlag `help:"Print the version and end."`
 
 	Serve   serveCommand   `cmd:"" help:"Serve the backoffice."`
@@ -49,12 +50,17 @@ type app struct {
 	stdout, stderr io.Writer
 	now            func() time.Time
 	database       string
+	keyFile        string // empty: beside a SQLite file
 }
 
 // open opens the database, makes it when absent, and migrates it. The caller
 // closes it.
 func (a *app) open(ctx context.Context) (*store.Store, error) {
-	return store.Open(ctx, a.database, store.Options{Now: a.now})
+	key, err := a.key()
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, a.database, store.Options{Now: a.now, Key: key})
 }
 
 // usageError is a mistake in how a verb was called; it ends with exit code 2.
@@ -103,7 +109,7 @@ func (a *app) run(ctx context.Context, args []string) (code int) {
 		fmt.Fprintf(a.stderr, "steward: %v\nRun steward --help for the verbs, steward VERB --help for one of them.\n", err)
 		return exitUsage
 	}
-	a.database = c.Database
+	a.database, a.keyFile = c.Database, c.KeyFile
 	switch err := k.Run(); {
 	case err == nil:
 		return exitOK

@@ -110,7 +110,14 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 		return fmt.Errorf("listen on %s: %w", c.Addr, err)
 	}
 	defer listener.Close()
-	s, err := store.Open(ctx, a.database, store.Options{Now: a.now, Serve: true})
+	key, err := a.key()
+	if err != nil {
+		return err
+	}
+	if key == nil {
+		return usage("a PostgreSQL server has no place for the key that seals secrets: name a file with --key-file")
+	}
+	s, err := store.Open(ctx, a.database, store.Options{Now: a.now, Serve: true, Key: key})
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func Postgres(t testing.TB) string {
 // Open opens a database with the clock; it is closed with the test.
 func Open(t testing.TB, name string, clock *Clock) *store.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), name, store.Options{Now: clock.Now})
+	s, err := store.Open(context.Background(), name, store.Options{Now: clock.Now, Key: make([]byte, store.KeySize)})
 	if err != nil {
 		t.Fatalf("open %s: %v", strings.SplitN(name, "@", 2)[0], err)
 	}
