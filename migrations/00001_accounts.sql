@@ -339,7 +339,7 @@ INSERT INTO event_head VALUES (1, 0, ''::bytea);
 -- +goose StatementBegin
 CREATE FUNCTION events_kept() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF TG_OP = 'DELETE' THEN RAISE EXCEPTION 'events are never deleted'; END IF;
+  IF TG_OP IN ('DELETE', 'TRUNCATE') THEN RAISE EXCEPTION 'events are never deleted'; END IF;
   IF (NEW.key, NEW.id, NEW.at, NEW.actor_kind, NEW.actor_id, NEW.action, NEW.object_kind, NEW.object_id, NEW.undo, NEW.payload_digest, NEW.digest)
      IS DISTINCT FROM (OLD.key, OLD.id, OLD.at, OLD.actor_kind, OLD.actor_id, OLD.action, OLD.object_kind, OLD.object_id, OLD.undo, OLD.payload_digest, OLD.digest)
      OR NEW.account_key IS DISTINCT FROM OLD.account_key OR NEW.before_data IS NOT NULL OR NEW.after_data IS NOT NULL
@@ -348,6 +348,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER events_kept BEFORE UPDATE OR DELETE ON events FOR EACH ROW EXECUTE FUNCTION events_kept();
+CREATE TRIGGER events_not_emptied BEFORE TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION events_kept();
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE INDEX accounts_search ON accounts USING gin (search gin_trgm_ops) WHERE deleted_at IS NULL;
 {{end}}
