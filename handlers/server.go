@@ -96,6 +96,15 @@ func build(o Options) (*server, http.Handler, error) {
 			return nil
 		})
 	}
+	// Echo asks this before it would say that another method is taken.
+	e.RouteNotFound(s.base+"/api/*", func(ec echo.Context) error {
+		allow := api.Methods(strings.TrimPrefix(echo.GetPath(ec.Request()), s.base))
+		if allow == "" {
+			return backoffice.ErrNotFound
+		}
+		machine.RefuseMethod(allow, ec.Response(), ec.Request())
+		return nil
+	})
 	e.Any(s.base+static.Prefix+"*", echo.WrapHandler(http.StripPrefix(s.base, static.Handler())))
 	e.RouteNotFound("/*", func(echo.Context) error { return backoffice.ErrNotFound })
 

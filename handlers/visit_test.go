@@ -140,7 +140,7 @@ func TestVisitsAPI(t *testing.T) {
 			t.Fatal(err)
 		}
 		res.Body.Close()
-		if res.StatusCode != 404 || res.Header.Get("Content-Type") != "application/problem+json" {
+		if res.StatusCode != 405 || res.Header.Get("Allow") != "POST" || res.Header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("GET: %d %s", res.StatusCode, res.Header.Get("Content-Type"))
 		}
 		list, err := w.store.Tokens(ctx)

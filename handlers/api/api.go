@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,34 @@ func Routes() []Route {
 	return []Route{
 		{http.MethodPost, "/api/v1/visits", backoffice.ScopeVisits, (*API).recordVisits},
 	}
+}
+
+// Methods returns the methods that an address takes, as an Allow header names
+// them; "" for what is no address of the API.
+func Methods(path string) string {
+	var taken []string
+	for _, r := range Routes() {
+		if matches(r.Path, path) {
+			taken = append(taken, r.Method)
+		}
+	}
+	return strings.Join(taken, ", ")
+}
+
+// matches reports whether a path is one of the pattern.
+func matches(pattern, path string) bool {
+	words, parts := strings.Split(pattern, "/"), strings.Split(path, "/")
+	return slices.EqualFunc(words, parts, func(word, part string) bool {
+		return word == part || strings.HasPrefix(word, ":") && part != ""
+	})
+}
+
+// RefuseMethod answers a request to a path of the API that takes other methods.
+// It asks for no token and looks for nothing, and so tells nothing but what the
+// API's description says.
+func (a *API) RefuseMethod(allow string, w http.ResponseWriter, req *http.Request) {
+	w.Header().Set("Allow", allow)
+	a.fail(w, req, &problem{Status: http.StatusMethodNotAllowed, Title: "Method not allowed", Detail: "This address takes " + allow + "."})
 }
 
 // API answers the routes over one environment's store.
