@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -93,36 +94,63 @@ func TestNoButtonThatWouldBeRefused(t *testing.T) {
 	}
 }
 
-// IDs that are not for the actor make a whole selection void.
+// IDs that are not for the actor make a whole selection void: what it names beside
+// them stays as it is, though the act was confirmed.
 func TestAttack_T03_IDsInArrays(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
 		w := newGate(t, s, clock, nil)
 		w.furnish()
 		owner := w.staff("owner@vendor.example", backoffice.Owner)
 		cookie, _ := w.sessionOf(owner)
-		before := storetest.Dump(t, s)
-		tried := 0
+		ask := func(path string, form url.Values) answer {
+			return w.raw(raw{method: "POST", path: path, body: form.Encode(), cookies: map[string]string{"steward": cookie}})
+		}
+		acts := map[string][]string{} // path of an act on many -> what it may be done to
 		for _, e := range w.probe.Table() {
-			if !strings.HasPrefix(e.Path, "/backoffice/selection/") || e.Permission.ReadOnly() {
-				continue
+			if strings.HasPrefix(e.Path, "/backoffice/selection/") && e.Method == http.MethodPost && !hasParams(e.Path) {
+				acts[e.Path] = []string{"sued", "canary-nord"}
 			}
-			tried++
-			for _, foreign := range []string{noSuchID, "gone", "canary-nord'--", ""} {
+		}
+		acts["/backoffice/restorations"] = []string{"gone"}
+		if len(acts) < 4 {
+			t.Errorf("acts on many: %v", acts)
+		}
+		before := storetest.Dump(t, s)
+		for path, mine := range acts {
+			foreign := []string{noSuchID, "canary-nord'--", "", "../sued", strings.Repeat("x", 200), "SUED"}
+			if path == "/backoffice/restorations" {
+				foreign = append(foreign, "sued") // is there, and not in the bin
+			} else {
+				foreign = append(foreign, "gone") // is in the bin
+			}
+			for _, theirs := range foreign {
 				for _, name := range []string{"id", "ids", "ids[]", "id[]"} {
-					form := url.Values{"key": {"plan"}, "value": {`"x"`}, "confirm": {"yes"}, "count": {"2"}, "act": {"set"}}
-					form[name] = []string{"sued", foreign}
-					got := w.raw(raw{method: e.Method, path: e.Path, body: form.Encode(), cookies: map[string]string{"steward": cookie}})
-					if got.Status >= 500 {
-						t.Errorf("%s with %s=%q: %d", e.Path, name, foreign, got.Status)
+					for _, expected := range []string{"", "1", "2", "3"} {
+						form := url.Values{"key": {"plan"}, "value": {`"x"`}, "confirmed": {"yes"}, "expected": {expected}, "typed": {expected}, "act": {"set"}}
+						form[name] = append([]string{theirs}, mine...)
+						if expected == "2" {
+							form[name] = append(append([]string(nil), mine...), theirs)
+						}
+						got := ask(path, form)
+						if got.Status >= 500 || strings.Contains(got.Header.Get("Content-Type"), "csv") {
+							t.Errorf("%s with %s=%q: %d", path, name, theirs, got.Status)
+						}
 					}
 				}
 			}
-			w.unchanged(before, e.Path+" with an ID that is not there")
+			w.unchanged(before, path+", confirmed, with an ID that is not there,")
 		}
-		if tried == 0 {
-			t.Error("no route takes a selection")
+		// The same without it is done: what made the acts void was the ID.
+		for _, path := range []string{"/backoffice/selection/export", "/backoffice/selection/metadata", "/backoffice/selection/deletion", "/backoffice/restorations"} {
+			before := storetest.Dump(t, s)
+			got := ask(path, url.Values{"key": {"plan"}, "value": {`"x"`}, "confirmed": {"yes"}, "expected": {strconv.Itoa(len(acts[path]))}, "act": {"set"}, "id": acts[path]})
+			changed := len(storetest.Differ(before, storetest.Dump(t, s))) > 0
+			if export := strings.Contains(got.Header.Get("Content-Type"), "csv"); got.Status >= 400 || changed == export {
+				t.Errorf("%s of what is there: %d, changed: %v", path, got.Status, changed)
+			}
 		}
 		// Where one ID is taken, a second one is no second choice.
+		before = storetest.Dump(t, s)
 		got := w.raw(raw{method: "POST", path: "/backoffice/settings/staff/" + noSuchID + "/role?id=" + owner.ID, body: "role=viewer&id=" + owner.ID + "&staff_id=" + owner.ID,
 			cookies: map[string]string{"steward": cookie, "id": owner.ID}, header: map[string]string{"X-Staff-ID": owner.ID}})
 		if got.Status != http.StatusNotFound {

@@ -66,6 +66,18 @@ func (s *server) restore(c *call) error {
 	if len(ids) == 0 || len(ids) > maxRestored {
 		return c.backToBin("Choose the accounts that are to be restored.", true)
 	}
+	// One that is not there makes the whole void: what was chosen is not what is.
+	absent, err := c.store().Absent(c.ctx(), ids, true)
+	if err != nil {
+		return err
+	}
+	if len(absent) > 0 {
+		var refused []views.BinRefusal
+		for _, id := range absent {
+			refused = append(refused, views.BinRefusal{Name: id, Why: "It is not in the bin any more."})
+		}
+		return c.renderBin(http.StatusConflict, store.BinFilter{Query: shortened(form.Get("q"))}, refused)
+	}
 	results, err := c.store().RestoreAccounts(c.ctx(), c.actor, slices.Clone(ids))
 	if err != nil {
 		return err

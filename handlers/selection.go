@@ -31,6 +31,7 @@ func (s *server) selectionRoutes() []route {
 type selection struct {
 	form     url.Values
 	ids      []string
+	lost     int // of the IDs in the form, those that no account can have
 	all      bool
 	view     backoffice.AccountQuery // where the form stood, and with all what is selected
 	expected string                  // how many there were when the form was shown
@@ -56,9 +57,14 @@ func (c *call) selection() (selection, error) {
 	}
 	seen := map[string]bool{}
 	for _, id := range form["id"] {
-		if !seen[id] && backoffice.ValidAccountID(id) {
-			seen[id], sel.ids = true, append(sel.ids, id)
+		switch {
+		case seen[id]:
+		case backoffice.ValidAccountID(id):
+			sel.ids = append(sel.ids, id)
+		default:
+			sel.lost++
 		}
+		seen[id] = true
 	}
 	return sel, nil
 }
@@ -91,6 +97,13 @@ func (s *server) exportSelection(c *call) error {
 	if !sel.all && len(sel.ids) == 0 {
 		return c.nothingSelected(sel)
 	}
+	absent, err := c.store().Absent(c.ctx(), sel.ids, false)
+	if err != nil {
+		return err
+	}
+	if sel.lost+len(absent) > 0 {
+		return c.saved(views.AccountsAddress(sel.view), ui.ToastProps{Text: "Some of what was selected is not there any more. This is the list as it stands: select again.", Bad: true}, nil)
+	}
 	return s.sendAccounts(c, sel.view, func(do func(backoffice.AccountRow) error) error { return c.each(sel, do) })
 }
 
@@ -101,9 +114,11 @@ func (c *call) nothingSelected(sel selection) error {
 // errTooMany ends the gathering of a selection.
 var errTooMany = errors.New("more accounts than one act may change")
 
-// selected looks at the accounts of a selection; ids are all of them.
+// selected looks at the accounts of a selection; ids are all of them. Changed is
+// set when that is not what was confirmed: nothing of it may be done then, an
+// account that is not there any more does not leave the others to be changed.
 func (s *server) selected(c *call, sel selection) (v views.Selection, ids []string, err error) {
-	v = views.Selection{IDs: sel.ids, All: sel.all, View: sel.view}
+	v = views.Selection{All: sel.all, View: sel.view}
 	err = c.each(sel, func(r backoffice.AccountRow) error {
 		if ids = append(ids, r.ID); len(ids) > maxSelection {
 			return errTooMany
@@ -118,6 +133,10 @@ func (s *server) selected(c *call, sel selection) (v views.Selection, ids []stri
 	}
 	v.Count = int64(len(ids))
 	v.Changed = sel.expected != "" && sel.expected != strconv.Itoa(len(ids))
+	if !sel.all {
+		v.IDs = ids
+		v.Changed = v.Changed || sel.lost > 0 || len(ids) < len(sel.ids)
+	}
 	return v, ids, err
 }
 

@@ -77,6 +77,21 @@ func (s *Store) EachOf(ctx context.Context, ids []string, do func(backoffice.Acc
 	return nil
 }
 
+// Absent returns those of the IDs that name no account, or with binned no account
+// in the bin: an act on many is refused as a whole where there are any.
+func (s *Store) Absent(ctx context.Context, ids []string, binned bool) (absent []string, err error) {
+	for _, id := range ids {
+		var there bool
+		if err := s.query().row(ctx, `SELECT EXISTS (SELECT 1 FROM accounts WHERE id = $1 AND (deleted_at IS NOT NULL) = $2)`, id, binned).Scan(&there); err != nil {
+			return nil, err
+		}
+		if !there {
+			absent = append(absent, id)
+		}
+	}
+	return absent, nil
+}
+
 func rowOf(a backoffice.Account) backoffice.AccountRow {
 	return backoffice.AccountRow{Key: a.Key, ID: a.ID, Name: a.Name, CreatedAt: a.CreatedAt, IsReseller: a.IsReseller,
 		ParentID: a.ParentID, ParentName: a.ParentName, PrimaryEmail: a.PrimaryEmail, Engagement: a.Engagement}
