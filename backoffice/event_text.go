@@ -32,6 +32,11 @@ var eventTexts = map[string]string{
 	"import.applied":                          "imported {}",
 	"import.undone":                           "took back the import of {}",
 	"demo.created":                            "filled the database with demo data",
+	"role.created":                            "made the role {}",
+	"role.changed":                            "changed the role {}",
+	"role.deleted":                            "deleted the role {}",
+	"role.replaced":                           "deleted the role {} and gave {replacement} in its place",
+	"role.restored":                           "brought back the role {}",
 	"staff.added":                             "added {} to the staff",
 	"staff.removed":                           "removed {} from the staff",
 	"staff.role-changed":                      "made {} {role}",
@@ -216,6 +221,8 @@ var fieldLabels = map[string]string{
 	"status_text": "Status text", "primary_user": "Primary user", "parent_id": "Parent ID", "logo": "Logo", "is_reseller": "Sub-account management",
 	"email": "E-mail", "role": "Role", "scopes": "Scopes", "query": "Query", "page": "Page", "shared": "Shared", "sessions": "Sessions",
 	"id": "ID", "created_at": "Created", "accounts": "Accounts", "users": "Users", "memberships": "Memberships", "visits": "Visits", "seed": "Seed",
+	"key": "Key", "description": "Description", "level": "Level", "permissions": "Permissions", "default": "Default", "first_user": "First user",
+	"account": "Account", "replacement": "Replacement",
 	"files": "Files", "created": "Created", "updated": "Updated", "unchanged": "Unchanged", "refused": "Refused",
 }
 

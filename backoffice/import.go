@@ -364,11 +364,11 @@ type ImportedMembership struct {
 	CreatedAt Optional[int64]  `json:"created_at,omitzero"`
 }
 
-// ParseImportedMembership reads a row of the users file. roles are the keys of
-// the roles that exist. The error is a *RefusedCell for the first cell, in the
+// ParseImportedMembership reads a row of the users file. roles are the roles
+// that exist. The error is a *RefusedCell for the first cell, in the
 // order of UserFileColumns, that cannot be taken; Email and AccountID are set
 // when they are good.
-func ParseImportedMembership(cell Cells, roles map[string]bool, now time.Time) (ImportedMembership, error) {
+func ParseImportedMembership(cell Cells, roles RoleKeys, now time.Time) (ImportedMembership, error) {
 	var m ImportedMembership
 	account, _ := cell("account_id")
 	address, _ := cell("email")
@@ -394,8 +394,8 @@ func ParseImportedMembership(cell Cells, roles map[string]bool, now time.Time) (
 			if role = strings.TrimSpace(role); role == "" {
 				continue
 			}
-			if !roles[role] {
-				return m, &RefusedCell{"roles", v, "There is no role with the key " + VisibleCell(role) + "."}
+			if err := roles.In(role, m.AccountID); err != nil {
+				return m, &RefusedCell{"roles", v, err.Error()}
 			}
 			m.Roles = append(m.Roles, role)
 		}

@@ -68,6 +68,107 @@ func BuiltInPermissions() []PermissionEntry {
 	}
 }
 
+// PermissionCategory groups permissions on pages.
+type PermissionCategory struct {
+	Name    string
+	Entries []PermissionEntry
+}
+
+// OwnPermissions is the category of the keys that the environment has beside
+// the built-in ones.
+const OwnPermissions = "Own permissions"
+
+// PermissionCategories sorts the built-in permissions, and further keys of the
+// environment, into categories. Wildcards among them are left out: they stand
+// for others.
+func PermissionCategories(further Permissions) []PermissionCategory {
+	var list []PermissionCategory
+	put := func(e PermissionEntry) {
+		name := e.Key.Category()
+		i := slices.IndexFunc(list, func(c PermissionCategory) bool { return c.Name == name })
+		if i < 0 {
+			i = len(list)
+			list = append(list, PermissionCategory{Name: name})
+		}
+		list[i].Entries = append(list[i].Entries, e)
+	}
+	for _, e := range BuiltInPermissions() {
+		put(e)
+	}
+	further = slices.Clone(further)
+	slices.Sort(further)
+	for _, p := range slices.Compact(further) {
+		if p.Name() == "" && !p.Wildcard() && p.Valid() {
+			put(PermissionEntry{Key: p})
+		}
+	}
+	return list
+}
+
+// Category is the group of permissions that p belongs to.
+func (p Permission) Category() string {
+	if p.Name() == "" {
+		return OwnPermissions
+	}
+	if strings.HasPrefix(string(p), "fe.account-hierarchy.") {
+		return "Sub-accounts"
+	}
+	switch string(p)[strings.LastIndexByte(string(p), '.')+1:] {
+	case "users":
+		return "Users"
+	case "roles":
+		return "Roles"
+	case "account":
+		return "Account"
+	case "securityPolicy":
+		return "Security policy"
+	case "applications":
+		return "Applications"
+	}
+	return "Audit trail"
+}
+
+// Name is what pages call a built-in permission; "" for others.
+func (p Permission) Name() string {
+	for _, e := range BuiltInPermissions() {
+		if e.Key == p {
+			return e.Name
+		}
+	}
+	return ""
+}
+
+// Wildcard reports whether p stands for every key below.
+func (p Permission) Wildcard() bool { return strings.HasSuffix(string(p), "*") }
+
+// Label is the permission in the words of the pages, its key where it has none.
+func (p Permission) Label() string {
+	if name := p.Name(); name != "" {
+		return name
+	}
+	if p == AllPermissions {
+		return "Every permission"
+	}
+	if below, ok := strings.CutSuffix(string(p), ".*"); ok {
+		return "Everything below " + below
+	}
+	return string(p)
+}
+
+// By returns the wildcard of the set that holds p, "" where p is in the set
+// itself or not held.
+func (set Permissions) By(p Permission) Permission {
+	if slices.Contains(set, p) {
+		return ""
+	}
+	for _, own := range set {
+		if own.Valid() && own.covers(p) {
+			return own
+		}
+	}
+	return ""
+}
+
 // Valid reports whether p can be a permission: parts of letters, digits, "_"
 // and "-" joined by dots, at most 200 characters, with "*" only as the last
 // part.

@@ -35,14 +35,15 @@ const (
 	WriteSettings      StaffPermission = "settings.write"
 	WriteStaff         StaffPermission = "staff.write"
 	WriteTokens        StaffPermission = "tokens.write"
+	ReadRoles          StaffPermission = "roles.read"
 	WriteRoles         StaffPermission = "roles.write"
 )
 
 var staffPermissions = map[StaffRole][]StaffPermission{
-	Viewer: {ReadAccounts, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings},
-	Manager: {ReadAccounts, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings,
+	Viewer: {ReadAccounts, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles},
+	Manager: {ReadAccounts, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles,
 		WriteAccounts, ReadSecureMetadata, WritePolicies, Import, ShareViews},
-	Owner: {ReadAccounts, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings,
+	Owner: {ReadAccounts, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles,
 		WriteAccounts, ReadSecureMetadata, WritePolicies, Import, ShareViews,
 		WriteSettings, WriteStaff, WriteTokens, WriteRoles},
 }

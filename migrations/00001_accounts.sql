@@ -80,8 +80,7 @@ CREATE TABLE roles (
   permissions TEXT NOT NULL,
   is_default  BOOLEAN NOT NULL DEFAULT FALSE,
   first_user  BOOLEAN NOT NULL DEFAULT FALSE,
-  built_in    BOOLEAN NOT NULL DEFAULT FALSE,
-  CONSTRAINT roles_handle_key UNIQUE (handle)
+  built_in    BOOLEAN NOT NULL DEFAULT FALSE
 );
 INSERT INTO roles (handle, name, description, level, permissions, is_default, first_user, built_in) VALUES
   ('admin', 'Admin', 'Every permission.', 0, '["*"]', FALSE, TRUE, TRUE),

@@ -22,6 +22,10 @@ func TestUserColumns(t *testing.T) {
 	holdColumns(t, "users", userColumns, []string{"Key"}, []string{"key"})
 }
 
+func TestRoleColumns(t *testing.T) {
+	holdColumns(t, "roles", roleColumns, []string{"AccountID", "AccountName"}, []string{"key", "account_key", "deleted_at"})
+}
+
 func holdColumns[T any](t *testing.T, table string, list columns[T], derived, kept []string) {
 	t.Helper()
 	var v T

@@ -15,6 +15,7 @@ const selectEvent = `SELECT e.key, e.id, e.at, e.actor_kind, e.actor_id, e.actor
 	COALESCE(a.id, ''), COALESCE(a.name, ''),
 	CASE e.object_kind
 		WHEN 'account' THEN EXISTS (SELECT 1 FROM accounts o WHERE o.id = e.object_id AND o.deleted_at IS NULL)
+		WHEN 'role' THEN EXISTS (SELECT 1 FROM roles o WHERE o.id = e.object_id AND o.deleted_at IS NULL)
 		WHEN 'import' THEN EXISTS (SELECT 1 FROM imports o WHERE o.id = e.object_id)
 		ELSE FALSE END,
 	e.undo <> '' AND EXISTS (SELECT 1 FROM accounts o WHERE o.id = e.object_id AND o.deletion_id = e.undo AND o.deleted_at IS NOT NULL)

@@ -379,15 +379,17 @@ type undoMembership struct {
 	CreatedAt int64    `json:"created_at"`
 }
 
-// roleSets are the roles by their keys, and those for who has none named.
+// roleSets are the environment's roles by their keys, and those for who has
+// none named. Roles of accounts are looked up when they are named.
 type roleSets struct {
+	t                     *tx
 	byHandle              map[string]int64
 	defaults, firstUserOf []string
 }
 
 func (t *tx) roleSets() (roleSets, error) {
-	sets := roleSets{byHandle: map[string]int64{}}
-	rows, err := t.rows(t.ctx, `SELECT key, handle, is_default, first_user FROM roles ORDER BY handle`)
+	sets := roleSets{t: t, byHandle: map[string]int64{}}
+	rows, err := t.rows(t.ctx, `SELECT key, handle, is_default, first_user FROM roles WHERE account_key IS NULL AND deleted_at IS NULL ORDER BY handle`)
 	err = eachRow(rows, err, func(r rowScanner) error {
 		var key int64
 		var handle string
@@ -418,16 +420,21 @@ func (s roleSets) of(m importedMembership) []string {
 	return m.Roles
 }
 
-// keys returns the keys of roles; ok is false when one is gone.
-func (s roleSets) keys(handles []string) (keys []int64, ok bool) {
+// keys returns the keys of roles in an account; ok is false when one is gone.
+func (s roleSets) keys(account int64, handles []string) (keys []int64, ok bool, err error) {
 	for _, h := range handles {
 		key := s.byHandle[h]
 		if key == 0 {
-			return nil, false
+			err = s.t.get(`SELECT key FROM roles WHERE account_key = $1 AND handle = $2 AND deleted_at IS NULL`, account, h).Scan(&key)
+			if errors.Is(err, backoffice.ErrNotFound) {
+				return nil, false, nil
+			} else if err != nil {
+				return nil, false, err
+			}
 		}
 		keys = append(keys, key)
 	}
-	return keys, true
+	return keys, true, nil
 }
 
 func (t *tx) applyMemberships(list []*applyRow) error {
@@ -466,8 +473,10 @@ func (t *tx) applyMemberships(list []*applyRow) error {
 	var args []any
 	for i, row := range list {
 		m, w := members[i], wanted[i]
-		keys, ok := roles.keys(roles.of(m))
+		keys, ok, err := roles.keys(w.account, roles.of(m))
 		switch {
+		case err != nil:
+			return err
 		case w.account == 0:
 			row.did, row.reason = backoffice.ImportRefused, "The account is not there any more."
 			continue
@@ -552,7 +561,10 @@ func (t *tx) changeMembership(row *applyRow, old storedMembership, m importedMem
 // another.
 func (t *tx) setMembership(key int64, account accountBirth, before, after undoMembership, roles roleSets) error {
 	if !slices.Equal(before.Roles, after.Roles) {
-		keys, ok := roles.keys(after.Roles)
+		keys, ok, err := roles.keys(account.key, after.Roles)
+		if err != nil {
+			return err
+		}
 		if !ok {
 			return errors.New("a role is gone")
 		}

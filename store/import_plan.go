@@ -31,7 +31,7 @@ type importPlan struct {
 	accountsFile, usersFile string // base names
 
 	fresh bool // nothing is in the database yet: nothing is to be looked up
-	roles map[string]bool
+	roles backoffice.RoleKeys
 
 	counts backoffice.ImportCounts
 	total  int64 // rows that change something
@@ -65,7 +65,7 @@ var insertImportRows = newRowList(`INSERT INTO import_rows (import_key, seq, kin
 // readers return.
 func (s *Store) PlanImport(ctx context.Context, actor backoffice.Actor, strict bool, files iter.Seq2[ImportFile, error]) (backoffice.ImportRun, error) {
 	p := &importPlan{s: s, ctx: ctx, actor: actor, now: s.Now().Truncate(time.Microsecond), next: map[backoffice.ImportKind]int64{},
-		accountAt: map[string]int32{}, userAt: map[string]int32{}, members: map[uint64]bool{}, lines: map[uint64]int32{}, roles: map[string]bool{}}
+		accountAt: map[string]int32{}, userAt: map[string]int32{}, members: map[uint64]bool{}, lines: map[uint64]int32{}, roles: backoffice.RoleKeys{}}
 	p.today = backoffice.DayOf(p.now)
 	for kind, base := range importPhases {
 		p.next[kind] = base + 1
@@ -117,11 +117,11 @@ func (p *importPlan) read(files iter.Seq2[ImportFile, error]) ([]backoffice.Impo
 		return nil, err
 	}
 	p.fresh = !accounts && !users
-	rows, err := q.rows(p.ctx, `SELECT handle FROM roles`)
+	rows, err := q.rows(p.ctx, `SELECT r.handle, COALESCE(a.id, '')`+fromRoles)
 	if err := eachRow(rows, err, func(r rowScanner) error {
-		var handle string
-		err := r.Scan(&handle)
-		p.roles[handle] = true
+		var handle, account string
+		err := r.Scan(&handle, &account)
+		p.roles.Add(handle, account)
 		return err
 	}); err != nil {
 		return nil, err

@@ -227,8 +227,10 @@ func (t *tx) undoMembershipChange(row *applyRow, roles roleSets) error {
 	if len(in.Roles) > 0 {
 		after.Roles = in.Roles
 	}
-	_, known := roles.keys(before.Roles)
+	_, known, err := roles.keys(m.account, before.Roles)
 	switch {
+	case err != nil:
+		return err
 	case m.binned:
 		row.reason = keptBinned
 	case m.created != after.CreatedAt || !slices.Equal(m.roles, after.Roles) || !known:

@@ -137,7 +137,7 @@ func (t *tx) eachCounted(account, n int64) error {
 }
 
 func (t *tx) firstUserRoles() ([]int64, error) {
-	rows, err := t.rows(t.ctx, `SELECT key FROM roles WHERE first_user ORDER BY key`)
+	rows, err := t.rows(t.ctx, `SELECT key FROM roles WHERE first_user AND deleted_at IS NULL ORDER BY key`)
 	return collect(rows, err, func(r rowScanner) (v int64, err error) { err = r.Scan(&v); return })
 }
 
