@@ -18,6 +18,14 @@ const (
 	DeviceToken       Purpose = "device"
 	SetupToken        Purpose = "setup-link"
 	APIToken          Purpose = "api-token"
+
+	UserSessionToken   Purpose = "user-session"
+	UserDeviceToken    Purpose = "user-device"
+	PendingSignInToken Purpose = "pending-sign-in"
+	SignInLinkToken    Purpose = "sign-in-link"
+	ResetLinkToken     Purpose = "reset-link"
+	VerifyLinkToken    Purpose = "verify-link"
+	ChangeLinkToken    Purpose = "change-link"
 )
 
 const (

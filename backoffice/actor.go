@@ -3,9 +3,10 @@ package backoffice
 // ActorKind says what sort of caller acts.
 type ActorKind string
 
-// Kinds of actors. Users come with the portal.
+// Kinds of actors.
 const (
 	ActorStaff   ActorKind = "staff"
+	ActorUser    ActorKind = "user" // of a customer's account, in the portal
 	ActorToken   ActorKind = "token"
 	ActorCommand ActorKind = "command" // somebody at the machine's own command line
 	ActorSystem  ActorKind = "system"  // Steward itself: purges, demo data
@@ -15,14 +16,18 @@ const (
 // it into the trail.
 type Actor struct {
 	Kind    ActorKind
-	Key     int64 // of the staff or token row; 0 for command and system
+	Key     int64 // of the staff, user or token row; 0 for command and system
 	ID      string
 	Name    string
 	Email   string
 	Role    StaffRole // of staff; empty otherwise
-	Session string    // public ID of the staff session
+	Session string    // public ID of the session of staff or a user
 	Scopes  []string  // of a token
-	Address string    // network address that the request came from
+	// Account is where a user acts, and Roles what they hold there; both are
+	// read anew with each request. Empty for everybody else.
+	Account AccountRef
+	Roles   []Role
+	Address string // network address that the request came from
 }
 
 // May reports whether the actor holds the permission. The command line may do
@@ -35,6 +40,34 @@ func (a Actor) May(p StaffPermission) bool {
 		return a.Role.May(p)
 	}
 	return false
+}
+
+// MayHere reports whether a user holds the permission in the account that they
+// are in.
+func (a Actor) MayHere(p Permission) bool {
+	if a.Kind != ActorUser {
+		return false
+	}
+	for _, role := range a.Roles {
+		if role.Permissions.Has(p) {
+			return true
+		}
+	}
+	return false
+}
+
+// MayGive says why the actor may not give the roles in the account with the key,
+// as a Refusal; nil when they may. Staff with the permission, the command line
+// and Steward itself give any; a user gives what MayGrant allows, in the account
+// that they are in.
+func (a Actor) MayGive(account int64, roles []Role) error {
+	if a.Kind != ActorUser {
+		return nil
+	}
+	if a.Account.Key != account {
+		return ErrNotFound
+	}
+	return MayGrant(a.Roles, roles)
 }
 
 // HasScope reports whether a token was made for the scope.

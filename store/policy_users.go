@@ -19,21 +19,25 @@ const heldBy = `m.status = 'activated' AND NOT m.disabled`
 // is the environment's default. Limits of sessions are those of the session's
 // account: see backoffice.HeldTo. Errors: ErrNotFound.
 func (s *Store) PolicyForUser(ctx context.Context, userID string) (backoffice.Policy, error) {
-	environment, err := s.EnvironmentPolicy(ctx)
-	if err != nil {
-		return backoffice.Policy{}, err
-	}
 	u, err := readUser(ctx, s.query(), selectUserByID, userID)
 	if err != nil {
 		return backoffice.Policy{}, err
 	}
-	rows, err := s.query().rows(ctx, `WITH RECURSIVE up (account, key, parent_key, level) AS (
+	return policyForUser(ctx, s.query(), u.Key)
+}
+
+func policyForUser(ctx context.Context, r reader, user int64) (backoffice.Policy, error) {
+	environment, err := environmentPolicy(ctx, r)
+	if err != nil {
+		return backoffice.Policy{}, err
+	}
+	rows, err := r.rows(ctx, `WITH RECURSIVE up (account, key, parent_key, level) AS (
 			SELECT a.key, a.key, a.parent_key, 0 FROM memberships m JOIN accounts a ON a.key = m.account_key
 			WHERE m.user_key = $1 AND `+heldBy+` AND a.deleted_at IS NULL
 			UNION ALL
 			SELECT up.account, p.key, p.parent_key, up.level + 1 FROM up JOIN accounts p ON p.key = up.parent_key WHERE up.level < 64)
 		SELECT up.account, up.level, p.version, `+policyColumns.names("p.")+` FROM up JOIN policies p ON p.account_key = up.key
-		ORDER BY up.account, up.level DESC`, u.Key)
+		ORDER BY up.account, up.level DESC`, user)
 	chains, err := policyChains(rows, err)
 	if err != nil {
 		return backoffice.Policy{}, err

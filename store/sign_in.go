@@ -1,0 +1,382 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"steward/backoffice"
+)
+
+// Lives of what leads into a session.
+const (
+	// PendingSignInLife is for how long a sign-in may go on after its first
+	// credential (security.md, promises: MFA challenge 5 minutes); enrolling an
+	// authenticator app fits in.
+	PendingSignInLife = 5 * time.Minute
+	// userDeviceLife is how long a browser is known after a sign-in.
+	userDeviceLife = deviceLife
+)
+
+// signInMethod stores a backoffice.SignInMethod.
+type signInMethod struct{ m *backoffice.SignInMethod }
+
+func (m signInMethod) Scan(v any) error {
+	switch v := v.(type) {
+	case string:
+		*m.m = backoffice.SignInMethod(v)
+	case []byte:
+		*m.m = backoffice.SignInMethod(v)
+	default:
+		return fmt.Errorf("%T where a method was expected", v)
+	}
+	return nil
+}
+
+func (m signInMethod) Value() (driver.Value, error) { return string(*m.m), nil }
+
+// PendingSignIn is a sign-in under way: a first credential was right.
+type PendingSignIn struct {
+	User  backoffice.User
+	Facts backoffice.SignInFacts
+	Next  string // where the user wanted to go
+}
+
+// Step is what the user has to do next.
+func (p PendingSignIn) Step() backoffice.SignInStep { return backoffice.NextStep(p.Facts) }
+
+// UserCredentials returns the user with the canonical address and the hash of
+// their password, "" where they have none. Errors: ErrNotFound.
+func (s *Store) UserCredentials(ctx context.Context, email string) (u backoffice.User, hash string, err error) {
+	err = s.query().row(ctx, `SELECT u.key, `+userColumns.names("u.")+`, COALESCE((SELECT p.hash FROM passwords p WHERE p.user_key = u.key
+		ORDER BY p.set_at DESC LIMIT 1), '') FROM users u WHERE u.email = $1 AND u.deleted_at IS NULL`, email).Scan(append(append([]any{&u.Key}, userColumns.scan(&u)...), &hash)...)
+	return u, hash, err
+}
+
+// SignInPolicy is what attempts under an address are judged by: the policy of
+// its user, or the environment's where there is none, found by the same work.
+func (s *Store) SignInPolicy(ctx context.Context, email string) (backoffice.Policy, error) {
+	var user int64
+	err := s.query().row(ctx, `SELECT key FROM users WHERE email = $1`, email).Scan(&user)
+	if err != nil && !errors.Is(err, backoffice.ErrNotFound) {
+		return backoffice.Policy{}, err
+	}
+	return policyForUser(ctx, s.query(), user)
+}
+
+// BeginSignIn notes that a first credential of a user was right; hash is that of
+// the token by which their browser goes on. Errors: ErrNotFound for a user who is
+// locked or deleted by now.
+func (s *Store) BeginSignIn(ctx context.Context, userKey int64, method backoffice.SignInMethod, hash []byte, remembered bool, next string) error {
+	return s.update(ctx, backoffice.System(), func(t *tx) error {
+		var locked bool
+		if err := t.get(`SELECT locked FROM users WHERE key = $1 AND deleted_at IS NULL`, userKey).Scan(&locked); err != nil {
+			return err
+		}
+		if locked {
+			return backoffice.ErrNotFound
+		}
+		if _, err := t.exec(`DELETE FROM pending_sign_ins WHERE expires_at <= $1`, t.now.UnixMicro()); err != nil {
+			return err
+		}
+		mfa := int64(0)
+		if remembered {
+			mfa = t.now.UnixMicro()
+		}
+		_, err := t.exec(`INSERT INTO pending_sign_ins (token_hash, user_key, method, created_at, expires_at, mfa_at, next) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			hash, userKey, string(method), t.now.UnixMicro(), t.now.Add(PendingSignInLife).UnixMicro(), mfa, next)
+		return err
+	})
+}
+
+// PendingSignIn returns the sign-in under way with the hash. Errors: ErrNotFound,
+// also when its time is over.
+func (s *Store) PendingSignIn(ctx context.Context, hash []byte) (PendingSignIn, error) {
+	return pendingSignIn(ctx, s.query(), hash, s.Now())
+}
+
+func (t *tx) pendingSignIn(hash []byte) (PendingSignIn, error) {
+	return pendingSignIn(t.ctx, t, hash, t.now)
+}
+
+func pendingSignIn(ctx context.Context, r reader, hash []byte, now time.Time) (p PendingSignIn, err error) {
+	var factors int64
+	dest := append([]any{&p.User.Key}, userColumns.scan(&p.User)...)
+	if err := r.row(ctx, `SELECT u.key, `+userColumns.names("u.")+`, u.factors, x.method, x.mfa_at, x.next FROM pending_sign_ins x
+		JOIN users u ON u.key = x.user_key AND u.deleted_at IS NULL WHERE x.token_hash = $1 AND x.expires_at > $2`, nonNil(hash), now.UnixMicro()).
+		Scan(append(dest, &factors, signInMethod{&p.Facts.Method}, zeroMicros{&p.Facts.MFAAt}, &p.Next)...); err != nil {
+		return p, err
+	}
+	p.Facts.Factors = backoffice.MFAMethods(factors)
+	if p.Facts.Accounts, err = standings(ctx, r, p.User.Key); err != nil {
+		return p, err
+	}
+	p.Facts.Policy, err = policyForUser(ctx, r, p.User.Key)
+	return p, err
+}
+
+// ProvePending notes that a sign-in under way has shown its second factor, and
+// gives it another token: what was known before it is worth nothing after.
+// Errors: ErrNotFound.
+func (s *Store) ProvePending(ctx context.Context, old, hash []byte) error {
+	return s.update(ctx, backoffice.System(), func(t *tx) error {
+		return t.one(`UPDATE pending_sign_ins SET token_hash = $2, mfa_at = $3, expires_at = $4 WHERE token_hash = $1 AND expires_at > $3`,
+			old, hash, t.now.UnixMicro(), t.now.Add(PendingSignInLife).UnixMicro())
+	})
+}
+
+// EndPending gives up a sign-in under way; one that is gone is no error.
+func (s *Store) EndPending(ctx context.Context, hash []byte) error {
+	return s.update(ctx, backoffice.System(), func(t *tx) error {
+		_, err := t.exec(`DELETE FROM pending_sign_ins WHERE token_hash = $1`, hash)
+		return err
+	})
+}
+
+// PasswordHistory returns the hashes of a user's passwords, the present one
+// first, at most n and the present one always.
+func (s *Store) PasswordHistory(ctx context.Context, userKey int64, n int) ([]string, error) {
+	rows, err := s.query().rows(ctx, `SELECT hash FROM passwords WHERE user_key = $1 ORDER BY set_at DESC LIMIT $2`, userKey, int64(max(n, 1)))
+	return collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return })
+}
+
+// SetUserPassword keeps the hash of a user's new password and ends all of their
+// other sessions, sign-ins under way and remembered devices. verified is the
+// hash that the old password was checked against, "" where none was asked for;
+// keep is the hash of the session that goes on. Errors: ErrConflict when somebody
+// set another one meanwhile, ErrNotFound.
+func (s *Store) SetUserPassword(ctx context.Context, actor backoffice.Actor, userKey int64, verified, hash string, keep []byte) error {
+	return s.update(ctx, actor, func(t *tx) error { return t.setUserPassword(userKey, verified, hash, keep) })
+}
+
+func (t *tx) setUserPassword(userKey int64, verified, hash string, keep []byte) error {
+	var userID, email, present string
+	if err := t.get(`SELECT u.id, u.email, COALESCE((SELECT p.hash FROM passwords p WHERE p.user_key = u.key ORDER BY p.set_at DESC LIMIT 1), '')
+		FROM users u WHERE u.key = $1 AND u.deleted_at IS NULL`, userKey).Scan(&userID, &email, &present); err != nil {
+		return err
+	}
+	if verified != "" && verified != present {
+		return backoffice.ErrConflict
+	}
+	if err := t.keepPassword(userKey, hash); err != nil {
+		return err
+	}
+	if _, err := t.endUserSessions(userKey, 0, keep); err != nil {
+		return err
+	}
+	if _, err := t.exec(`UPDATE user_devices SET remembered_until = 0 WHERE user_key = $1`, userKey); err != nil {
+		return err
+	}
+	if _, err := t.exec(`UPDATE mailed_links SET used_at = $2 WHERE user_key = $1 AND used_at IS NULL`, userKey, t.now.UnixMicro()); err != nil {
+		return err
+	}
+	return t.record(event{action: "user.password-set", kind: "user", id: userID, name: email})
+}
+
+// keepPassword puts a hash before the others, of which as many stay as a policy
+// can ask for.
+func (t *tx) keepPassword(userKey int64, hash string) error {
+	at := t.now.UnixMicro()
+	var last int64
+	if err := t.get(`SELECT COALESCE(MAX(set_at), 0) FROM passwords WHERE user_key = $1`, userKey).Scan(&last); err != nil {
+		return err
+	}
+	if _, err := t.exec(`INSERT INTO passwords (user_key, set_at, hash) VALUES ($1, $2, $3)`, userKey, max(at, last+1), hash); err != nil {
+		return err
+	}
+	_, err := t.exec(`DELETE FROM passwords WHERE user_key = $1 AND set_at NOT IN (SELECT set_at FROM passwords WHERE user_key = $1 ORDER BY set_at DESC LIMIT $2)`,
+		userKey, int64(backoffice.MaxHistory+1))
+	return err
+}
+
+// RehashPassword replaces a hash by one of the same password at today's cost. It
+// is no change of the password: one that was set meanwhile stays.
+func (s *Store) RehashPassword(ctx context.Context, userKey int64, old, hash string) error {
+	return s.update(ctx, backoffice.System(), func(t *tx) error {
+		_, err := t.exec(`UPDATE passwords SET hash = $3 WHERE user_key = $1 AND hash = $2`, userKey, old, hash)
+		return err
+	})
+}
+
+// KnownUserDevice reports whether the user with the canonical address has signed
+// in from the browser with the hash, and whether it needs no second factor now.
+// Whether there is such a user does not show.
+func (s *Store) KnownUserDevice(ctx context.Context, email string, hash []byte) (known, remembered bool, err error) {
+	now := s.Now()
+	var until int64
+	err = s.query().row(ctx, `SELECT d.remembered_until FROM user_devices d JOIN users u ON u.key = d.user_key
+		WHERE d.token_hash = $1 AND u.email = $2 AND u.deleted_at IS NULL AND d.created_at > $3`, nonNil(hash), email, now.Add(-userDeviceLife).UnixMicro()).Scan(&until)
+	if errors.Is(err, backoffice.ErrNotFound) {
+		return false, false, nil
+	}
+	return err == nil, until > now.UnixMicro(), err
+}
+
+// AddUserDevice makes a browser known to a user; until says for how long it needs
+// no second factor, zero for not at all. replaces is the hash it was known by.
+func (s *Store) AddUserDevice(ctx context.Context, userKey int64, hash, replaces []byte, until time.Time) error {
+	return s.update(ctx, backoffice.System(), func(t *tx) error {
+		if _, err := t.exec(`DELETE FROM user_devices WHERE created_at <= $1 OR token_hash = $2`, t.now.Add(-userDeviceLife).UnixMicro(), nonNil(replaces)); err != nil {
+			return err
+		}
+		if _, err := t.exec(`DELETE FROM user_devices WHERE user_key = $1 AND token_hash NOT IN
+			(SELECT token_hash FROM user_devices WHERE user_key = $1 ORDER BY created_at DESC LIMIT $2)`, userKey, devicesKept-1); err != nil {
+			return err
+		}
+		_, err := t.exec(`INSERT INTO user_devices (token_hash, user_key, created_at, remembered_until) VALUES ($1, $2, $3, $4)`,
+			hash, userKey, t.now.UnixMicro(), zeroMicros{&until})
+		return err
+	})
+}
+
+// MailLink notes a link or code that is mailed to an address of a user, for one
+// purpose; those made earlier for the same purpose are dead.
+func (t *tx) mailLink(purpose string, userKey int64, email, next string, hash []byte, life time.Duration) error {
+	if _, err := t.exec(`UPDATE mailed_links SET used_at = $3 WHERE user_key = $1 AND purpose = $2 AND used_at IS NULL`, userKey, purpose, t.now.UnixMicro()); err != nil {
+		return err
+	}
+	_, err := t.exec(`INSERT INTO mailed_links (token_hash, purpose, user_key, email, next, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		hash, purpose, userKey, email, next, t.now.UnixMicro(), t.now.Add(life).UnixMicro())
+	return err
+}
+
+// MailedLink is a link that came by mail.
+type MailedLink struct {
+	User  backoffice.User
+	Email string // that it was mailed to
+	Next  string
+}
+
+// Purposes of mailed links, and for how long they can be used.
+const (
+	LinkSignIn = "magic-link"
+	LinkReset  = "reset"
+	LinkVerify = "verify"
+	LinkChange = "change"
+)
+
+var linkLives = map[string]time.Duration{LinkSignIn: 30 * time.Minute, LinkReset: 30 * time.Minute, LinkVerify: 24 * time.Hour, LinkChange: 30 * time.Minute}
+
+// LinkPurposes lists what links are mailed for.
+func LinkPurposes() []string {
+	return slices.Sorted(slices.Values([]string{LinkSignIn, LinkReset, LinkVerify, LinkChange}))
+}
+
+// MailedLink returns what a link is about, without using it up. Errors:
+// ErrNotFound for one that cannot be used for the purpose.
+func (s *Store) MailedLink(ctx context.Context, purpose string, hash []byte) (l MailedLink, err error) {
+	dest := append([]any{&l.User.Key}, userColumns.scan(&l.User)...)
+	err = s.query().row(ctx, `SELECT u.key, `+userColumns.names("u.")+`, x.email, x.next FROM mailed_links x JOIN users u ON u.key = x.user_key AND u.deleted_at IS NULL
+		WHERE x.token_hash = $1 AND x.purpose = $2 AND x.used_at IS NULL AND x.expires_at > $3`, nonNil(hash), purpose, s.Now().UnixMicro()).Scan(append(dest, &l.Email, &l.Next)...)
+	return l, err
+}
+
+// useLink consumes a link: of many who come with it at the same time one gets
+// through. Errors: ErrNotFound.
+func (t *tx) useLink(purpose string, hash []byte) (l MailedLink, err error) {
+	var user int64
+	if err := t.get(`UPDATE mailed_links SET used_at = $3 WHERE token_hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3
+		RETURNING user_key, email, next`, nonNil(hash), purpose, t.now.UnixMicro()).Scan(&user, &l.Email, &l.Next); err != nil {
+		return l, err
+	}
+	dest := append([]any{&l.User.Key}, userColumns.scan(&l.User)...)
+	err = t.get(`SELECT u.key, `+userColumns.names("u.")+` FROM users u WHERE u.key = $1 AND u.deleted_at IS NULL`, user).Scan(dest...)
+	return l, err
+}
+
+// UseSignInLink ends the way of a link by mail: its address is proved, and a
+// sign-in is under way. Errors: ErrNotFound, also for a user who is locked.
+func (s *Store) UseSignInLink(ctx context.Context, link, pending []byte, remembered bool) (l MailedLink, err error) {
+	err = s.update(ctx, backoffice.System(), func(t *tx) error {
+		if l, err = t.useLink(LinkSignIn, link); err != nil {
+			return err
+		}
+		if l.User.Locked || l.User.Email != l.Email {
+			return backoffice.ErrNotFound
+		}
+		if err := t.proveAddress(&l.User); err != nil {
+			return err
+		}
+		mfa := int64(0)
+		if remembered {
+			mfa = t.now.UnixMicro()
+		}
+		_, err := t.exec(`INSERT INTO pending_sign_ins (token_hash, user_key, method, created_at, expires_at, mfa_at, next) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			pending, l.User.Key, string(backoffice.ByMagicLink), t.now.UnixMicro(), t.now.Add(PendingSignInLife).UnixMicro(), mfa, l.Next)
+		return err
+	})
+	return l, err
+}
+
+// proveAddress notes that the address was proved by something mailed to it. Who
+// reads the mail owns the address; whoever set a password or a factor for it
+// before may have been somebody else, who must not come in with them afterwards
+// (security.md, T-21).
+func (t *tx) proveAddress(u *backoffice.User) error {
+	if u.Verified {
+		return nil
+	}
+	if err := t.forgetCredentials(u.Key); err != nil {
+		return err
+	}
+	return t.verifyUser(u)
+}
+
+// forgetCredentials takes everything from a user by which they could come in.
+func (t *tx) forgetCredentials(user int64) error {
+	if _, err := t.endUserSessions(user, 0, nil); err != nil {
+		return err
+	}
+	for _, text := range []string{
+		`DELETE FROM passwords WHERE user_key = $1`,
+		`DELETE FROM authenticators WHERE user_key = $1`,
+		`DELETE FROM recovery_codes WHERE user_key = $1`,
+		`DELETE FROM passkeys WHERE user_key = $1`,
+		`DELETE FROM user_devices WHERE user_key = $1`,
+		`UPDATE users SET factors = 0 WHERE key = $1`,
+	} {
+		if _, err := t.exec(text, user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verifyUser marks the address as proved: the membership of who signed up by
+// themselves may be entered from now on.
+func (t *tx) verifyUser(u *backoffice.User) error {
+	if u.Verified {
+		return nil
+	}
+	u.Verified = true
+	if _, err := t.exec(`UPDATE users SET verified = TRUE WHERE key = $1`, u.Key); err != nil {
+		return err
+	}
+	if _, err := t.exec(`UPDATE memberships SET status = $2 WHERE user_key = $1 AND status = $3`, u.Key, string(backoffice.PendingLogin), string(backoffice.NotActive)); err != nil {
+		return err
+	}
+	return t.record(event{action: "user.verified", kind: "user", id: u.ID, name: u.Email, before: map[string]any{"verified": false}, after: map[string]any{"verified": true}})
+}
+
+// UseResetLink sets a new password by a link of mail: the address is proved by
+// it, everything else of the user's sessions ends, and nobody is signed in.
+// Errors: ErrNotFound.
+func (s *Store) UseResetLink(ctx context.Context, link []byte, passwordHash, address string) (l MailedLink, err error) {
+	err = s.update(ctx, backoffice.System(), func(t *tx) error {
+		if l, err = t.useLink(LinkReset, link); err != nil {
+			return err
+		}
+		if l.User.Email != l.Email {
+			return backoffice.ErrNotFound
+		}
+		t.actor = backoffice.Actor{Kind: backoffice.ActorUser, Key: l.User.Key, ID: l.User.ID, Name: l.User.Name, Email: l.User.Email, Address: address}
+		if err := t.proveAddress(&l.User); err != nil {
+			return err
+		}
+		return t.setUserPassword(l.User.Key, "", passwordHash, nil)
+	})
+	return l, err
+}
