@@ -119,6 +119,15 @@ CREATE TABLE visits (
   PRIMARY KEY (account_key, day, user_key)
 ) {{.ByKey}};
 
+-- Who may be seen where: it changes with whatever makes that narrower, or takes
+-- visits away, by whichever process and statement. Until then a process may
+-- answer from memory that a visit is recorded.
+CREATE TABLE identities (
+  one     INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+  version BIGINT NOT NULL
+);
+INSERT INTO identities VALUES (1, 0);
+
 -- Counters of the figures, changed in the transaction of what they count.
 CREATE TABLE kpi_totals (
   one         INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
@@ -333,6 +342,52 @@ END;
 -- Trigrams of the folded name and ID. The rowid is the account's key.
 CREATE VIRTUAL TABLE accounts_fts USING fts5(search, content='', contentless_delete=1, tokenize="trigram case_sensitive 1", detail=none);
 CREATE VIRTUAL TABLE accounts_fts_terms USING fts5vocab(accounts_fts, 'row');
+
+-- +goose StatementBegin
+CREATE TRIGGER accounts_changed AFTER UPDATE OF id, deleted_at ON accounts
+WHEN NEW.id <> OLD.id OR NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL
+BEGIN
+  UPDATE identities SET version = version + 1;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER users_changed AFTER UPDATE OF id, email, locked ON users
+WHEN NEW.id <> OLD.id OR NEW.email <> OLD.email OR NEW.locked AND NOT OLD.locked
+BEGIN
+  UPDATE identities SET version = version + 1;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER memberships_changed AFTER UPDATE OF account_key, user_key, disabled ON memberships
+WHEN NEW.account_key <> OLD.account_key OR NEW.user_key <> OLD.user_key OR NEW.disabled AND NOT OLD.disabled
+BEGIN
+  UPDATE identities SET version = version + 1;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER accounts_gone AFTER DELETE ON accounts
+BEGIN
+  UPDATE identities SET version = version + 1;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER users_gone AFTER DELETE ON users
+BEGIN
+  UPDATE identities SET version = version + 1;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER memberships_gone AFTER DELETE ON memberships
+BEGIN
+  UPDATE identities SET version = version + 1;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER visits_gone AFTER DELETE ON visits
+BEGIN
+  UPDATE identities SET version = version + 1;
+END;
+-- +goose StatementEnd
 {{else}}
 INSERT INTO event_head VALUES (1, 0, ''::bytea);
 -- +goose StatementBegin
@@ -348,6 +403,23 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER events_kept BEFORE UPDATE OR DELETE ON events FOR EACH ROW EXECUTE FUNCTION events_kept();
 CREATE TRIGGER events_not_emptied BEFORE TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION events_kept();
+-- +goose StatementBegin
+CREATE FUNCTION identities_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE identities SET version = txid_current() WHERE version <> txid_current();
+  RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER accounts_changed AFTER UPDATE OF id, deleted_at ON accounts FOR EACH ROW
+  WHEN (NEW.id <> OLD.id OR NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL) EXECUTE FUNCTION identities_changed();
+CREATE TRIGGER users_changed AFTER UPDATE OF id, email, locked ON users FOR EACH ROW
+  WHEN (NEW.id <> OLD.id OR NEW.email <> OLD.email OR NEW.locked AND NOT OLD.locked) EXECUTE FUNCTION identities_changed();
+CREATE TRIGGER memberships_changed AFTER UPDATE OF account_key, user_key, disabled ON memberships FOR EACH ROW
+  WHEN (NEW.account_key <> OLD.account_key OR NEW.user_key <> OLD.user_key OR NEW.disabled AND NOT OLD.disabled) EXECUTE FUNCTION identities_changed();
+CREATE TRIGGER accounts_gone AFTER DELETE ON accounts FOR EACH STATEMENT EXECUTE FUNCTION identities_changed();
+CREATE TRIGGER users_gone AFTER DELETE ON users FOR EACH STATEMENT EXECUTE FUNCTION identities_changed();
+CREATE TRIGGER memberships_gone AFTER DELETE ON memberships FOR EACH STATEMENT EXECUTE FUNCTION identities_changed();
+CREATE TRIGGER visits_gone AFTER DELETE ON visits FOR EACH STATEMENT EXECUTE FUNCTION identities_changed();
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE INDEX accounts_search ON accounts USING gin (search gin_trgm_ops) WHERE deleted_at IS NULL;
 {{end}}

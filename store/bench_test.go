@@ -273,7 +273,8 @@ func BenchmarkRecordVisits(b *testing.B) {
 	s := benchStore(b, true)
 	all := visitors(b, s, 20_000)
 	b.Logf("%d users", len(all))
-	run := func(name string, writers int, at func(i int) time.Time) {
+	begun := 0 // batches of earlier runs
+	run := func(name string, writers int, visit func(r *rand.Rand, i, j int) backoffice.Visit) {
 		b.Run(fmt.Sprintf("%s/writers=%d", name, writers), func(b *testing.B) {
 			var next atomic.Int64
 			var wg sync.WaitGroup
@@ -289,8 +290,7 @@ func BenchmarkRecordVisits(b *testing.B) {
 						r := rand.New(rand.NewPCG(uint64(i), 1))
 						batch := make([]backoffice.Visit, store.MaxVisits)
 						for j := range batch {
-							batch[j] = all[r.IntN(len(all))]
-							batch[j].At = at(i)
+							batch[j] = visit(r, begun+i, j)
 						}
 						if _, err := s.RecordVisits(ctx, actor, batch); err != nil {
 							b.Error(err)
@@ -300,17 +300,42 @@ func BenchmarkRecordVisits(b *testing.B) {
 				})
 			}
 			wg.Wait()
+			begun += b.N
 			b.ReportMetric(float64((cpuTime()-spent).Microseconds())/float64(b.N*store.MaxVisits), "µs-cpu/visit")
 			b.ReportMetric(float64(b.N*store.MaxVisits)/b.Elapsed().Seconds(), "visits/s")
 		})
 	}
+	p, err := s.Accounts(ctx, backoffice.AccountFilter{Sort: backoffice.SortLastVisit}, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	newest := p.Rows[0].LastVisit
 	now := s.Now().Add(-time.Minute)
+	at := func(v backoffice.Visit, at time.Time) backoffice.Visit { v.At = at; return v }
+	anybody := func(r *rand.Rand) backoffice.Visit { return all[r.IntN(len(all))] }
+	// Each user once a day, on a day after the last that the file knows: it has
+	// to have been made with --at some years ago.
+	fresh := func(i, j int) backoffice.Visit {
+		n := i*store.MaxVisits + j
+		return at(all[n%len(all)], newest.Add(time.Duration(n/len(all)+1)*24*time.Hour))
+	}
 	for _, writers := range []int{1, 8} {
-		// Mostly users who were seen on that day before, as an application that
-		// reports every sign-in and page has it.
-		run("today", writers, func(i int) time.Time { return now.Add(time.Duration(i) * time.Microsecond) })
-		// A day that nobody was seen on yet, again and again.
-		run("new", writers, func(i int) time.Time { return now.AddDate(0, 0, -i/100-400) })
+		run("fresh", writers, func(_ *rand.Rand, i, j int) backoffice.Visit { return fresh(i, j) })
+		// A day long ago that nobody was seen on yet, again and again.
+		run("late", writers, func(r *rand.Rand, i, _ int) backoffice.Visit {
+			return at(anybody(r), newest.AddDate(0, 0, -i/100-400))
+		})
+		// Users seen on that day before, at later and later instants.
+		run("later", writers, func(r *rand.Rand, i, _ int) backoffice.Visit {
+			return at(anybody(r), now.Add(time.Duration(i)*time.Microsecond))
+		})
+		run("repeated", writers, func(r *rand.Rand, _, _ int) backoffice.Visit { return at(anybody(r), now) })
+		run("half", writers, func(r *rand.Rand, i, j int) backoffice.Visit {
+			if j%2 == 0 {
+				return at(anybody(r), now)
+			}
+			return fresh(i, j)
+		})
 	}
 }
 

@@ -33,6 +33,8 @@ type Store struct {
 	writer  *writer  // SQLite's single writing connection
 	version versionWatch
 	kpis    kpiCache
+	known   *knownVisits
+	reports reports
 	index   accountIndex
 	secret  []byte // signs the cursors of lists
 	lock    *os.File
@@ -67,8 +69,7 @@ var (
 // date. A name that starts with postgres:// or postgresql:// is a PostgreSQL
 // server's; anything else is the path of a SQLite file.
 func Open(ctx context.Context, name string, o Options) (*Store, error) {
-	s := &Store{now: o.Now}
-
+	s := &Store{now: o.Now, known: newKnownVisits()}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,12 +16,13 @@ type seen struct {
 	account, user, member int64
 	day                   backoffice.Day
 	at                    int64 // microseconds; midnight exactly when only the day is known
-	last                  int64 // of the membership, before
+	last                  int64 // of the membership, before; 0 when it has none
+	known                 bool  // it is on disk, and moves nothing
 }
 
-// known reports whether the visit is recorded already: the last one of the
+// recorded reports whether the visit is recorded already: the last one of the
 // membership was on its day.
-func (v seen) known() bool {
+func (v seen) recorded() bool {
 	return v.last != 0 && backoffice.DayOf(time.UnixMicro(v.last)) == v.day
 }
 
@@ -42,8 +44,8 @@ func saveVisitedList(bytes string) *rowList {
 
 // writeVisits records visits, folded: one row for each user, account and day,
 // one change of each account and membership that they touch, all of them by few
-// statements. It returns how many were new.
-func (t *tx) writeVisits(list []seen) (int64, error) {
+// statements. It returns those that were new.
+func (t *tx) writeVisits(list []seen) (map[visitRow]bool, error) {
 	list = foldVisits(list)
 	fresh := list[:0:0]
 	var moved []any // accounts whose last visit moves, without a new one
@@ -53,7 +55,7 @@ func (t *tx) writeVisits(list []seen) (int64, error) {
 		last, begin, any := int64(0), len(fresh), false
 		for ; i < len(list) && list[i].account == account; i++ {
 			v := list[i]
-			if !v.known() {
+			if !v.recorded() {
 				fresh = append(fresh, v)
 				continue
 			}
@@ -69,17 +71,17 @@ func (t *tx) writeVisits(list []seen) (int64, error) {
 		}
 	}
 	if err := moveVisited.exec(t, nil, moved); err != nil {
-		return 0, err
+		return nil, err
 	}
-	added, err := t.writeFresh(fresh, members)
+	inserted, err := t.writeFresh(fresh, members)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	args := make([]any, 0, 3*len(members))
-	for key, m := range members {
-		args = append(args, key, m.n, m.last)
+	for _, key := range slices.Sorted(maps.Keys(members)) {
+		args = append(args, key, members[key].n, members[key].last)
 	}
-	return added, addVisitsBulk.exec(t, nil, args)
+	return inserted, addVisitsBulk.exec(t, nil, args)
 }
 
 // foldVisits sorts visits by account, day and user, and leaves the latest of
@@ -113,10 +115,11 @@ type visitRow struct {
 	user    int64
 }
 
-// writeFresh records visits, folded and sorted, that may not be there yet.
-func (t *tx) writeFresh(list []seen, members map[int64]*memberVisits) (int64, error) {
+// writeFresh records visits, folded and sorted, that may not be there yet. It
+// returns those that were not.
+func (t *tx) writeFresh(list []seen, members map[int64]*memberVisits) (map[visitRow]bool, error) {
 	if len(list) == 0 {
-		return 0, nil
+		return nil, nil
 	}
 	var keys []int64
 	args := make([]any, 0, 3*len(list))
@@ -134,11 +137,11 @@ func (t *tx) writeFresh(list []seen, members map[int64]*memberVisits) (int64, er
 		accounts[key] = a
 		return err
 	}); err != nil {
-		return 0, err
+		return nil, err
 	}
 	around, err := t.daysAround(list, accounts)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	inserted := make(map[visitRow]bool, len(list))
 	if err := insertVisited.query(t.ctx, t, nil, args, func(r rowScanner) error {
@@ -147,7 +150,7 @@ func (t *tx) writeFresh(list []seen, members map[int64]*memberVisits) (int64, er
 		inserted[v] = true
 		return err
 	}); err != nil {
-		return 0, err
+		return nil, err
 	}
 	args = args[:0]
 	for len(list) > 0 {
@@ -158,13 +161,13 @@ func (t *tx) writeFresh(list []seen, members map[int64]*memberVisits) (int64, er
 		account := list[0].account
 		a := accounts[account]
 		if a == nil {
-			return 0, fmt.Errorf("visits of account: %w", backoffice.ErrNotFound)
+			return nil, fmt.Errorf("visits of account: %w", backoffice.ErrNotFound)
 		}
 		packed, day := t.countVisits(a, list[:n], around, inserted, members)
 		args = append(args, account, a.visits, a.last, int64(day), packed)
 		list = list[n:]
 	}
-	return int64(len(inserted)), saveVisited[t.s.dialect.engine.SQLite].exec(t, nil, args)
+	return inserted, saveVisited[t.s.dialect.engine.SQLite].exec(t, nil, args)
 }
 
 // daysBeside are the days with visits next to a day, and whether it has some itself.
@@ -178,28 +181,31 @@ type accountDay struct {
 	day     backoffice.Day
 }
 
+var lookupDaysAround = newRowList(`WITH wanted (account_key, day) AS (VALUES `, []string{"CAST($ AS BIGINT)", "CAST($ AS INTEGER)"}, `) SELECT w.account_key, w.day,
+	EXISTS (SELECT 1 FROM visits v WHERE v.account_key = w.account_key AND v.day = w.day),
+	COALESCE((SELECT MAX(v.day) FROM visits v WHERE v.account_key = w.account_key AND v.day < w.day), -1000000),
+	COALESCE((SELECT MIN(v.day) FROM visits v WHERE v.account_key = w.account_key AND v.day > w.day), 1000000) FROM wanted w`, 0)
+
 // daysAround asks for the neighbours of days before an account's last one: they
 // tell which windows become active by a new visit. It is asked before anything
 // is written. The days behind the last one have no need of it.
 func (t *tx) daysAround(list []seen, accounts map[int64]*visitedAccount) (map[accountDay]daysBeside, error) {
-	var found map[accountDay]daysBeside
+	var wanted []any
 	for i, v := range list {
 		a := accounts[v.account]
 		if a == nil || a.visits == 0 || v.day >= backoffice.DayOf(time.UnixMicro(a.last)) || i > 0 && list[i-1].account == v.account && list[i-1].day == v.day {
 			continue
 		}
-		var d daysBeside
-		if err := t.get(`SELECT EXISTS (SELECT 1 FROM visits WHERE account_key = $1 AND day = $2),
-			COALESCE((SELECT MAX(day) FROM visits WHERE account_key = $1 AND day < $2), -1000000),
-			COALESCE((SELECT MIN(day) FROM visits WHERE account_key = $1 AND day > $2), 1000000)`, v.account, int64(v.day)).Scan(&d.have, &d.before, &d.after); err != nil {
-			return nil, err
-		}
-		if found == nil {
-			found = map[accountDay]daysBeside{}
-		}
-		found[accountDay{v.account, v.day}] = d
+		wanted = append(wanted, v.account, int64(v.day))
 	}
-	return found, nil
+	found := make(map[accountDay]daysBeside, len(wanted)/2)
+	return found, lookupDaysAround.query(t.ctx, t, nil, wanted, func(r rowScanner) error {
+		var at accountDay
+		var d daysBeside
+		err := r.Scan(&at.account, &at.day, &d.have, &d.before, &d.after)
+		found[at] = d
+		return err
+	})
 }
 
 // countVisits adds the visits of one account, sorted by day, to its row, to the
@@ -360,159 +366,4 @@ func visitsByDay(ctx context.Context, r reader, account int64, from, to backoffi
 // without left out.
 func (s *Store) VisitsByDay(ctx context.Context, accountKey int64, from, to backoffice.Day) ([]backoffice.VisitDay, error) {
 	return visitsByDay(ctx, s.query(), accountKey, from, to)
-}
-
-// VisitProblem says why the visit at Index of a batch was refused.
-type VisitProblem struct {
-	Index  int    `json:"index"`
-	Field  string `json:"field"` // account_id, email, user_id or at
-	Reason string `json:"reason"`
-}
-
-// VisitProblems is the error of RecordVisits: all visits that were refused.
-// Nothing of the batch was recorded.
-type VisitProblems []VisitProblem
-
-func (p VisitProblems) Error() string { return fmt.Sprintf("%d visits refused", len(p)) }
-
-// MaxVisits is how many visits a batch may have.
-const MaxVisits = 1000
-
-// RecordVisits records a batch of visits, all or none; the same visits again
-// change nothing. It returns how many were new. Errors: VisitProblems.
-func (s *Store) RecordVisits(ctx context.Context, actor backoffice.Actor, visits []backoffice.Visit) (int64, error) {
-	var added int64
-	err := s.update(ctx, actor, func(t *tx) error {
-		list, problems, err := t.resolveVisits(visits)
-		if err != nil {
-			return err
-		}
-		if len(problems) > 0 {
-			return problems
-		}
-		added, err = t.writeVisits(list)
-		return err
-	})
-	return added, err
-}
-
-var (
-	lookupVisitAccounts = inList(`SELECT key, id FROM accounts WHERE deleted_at IS NULL AND id`, ``)
-	lookupVisitEmails   = inList(`SELECT key, email, locked FROM users WHERE email`, ``)
-	lookupVisitUsers    = inList(`SELECT key, id, locked FROM users WHERE id`, ``)
-	lookupVisitMembers  = newRowList(`WITH wanted (account_key, user_key) AS (VALUES `, []string{"CAST($ AS BIGINT)", "CAST($ AS BIGINT)"},
-		`) SELECT m.account_key, m.user_key, m.key, m.disabled, CASE WHEN m.visits > 0 THEN m.last_visit_at ELSE 0 END
-		FROM wanted w CROSS JOIN memberships m WHERE m.account_key = w.account_key AND m.user_key = w.user_key`, 0)
-)
-
-// resolveVisits finds the accounts, users and memberships that visits name.
-func (t *tx) resolveVisits(visits []backoffice.Visit) ([]seen, VisitProblems, error) {
-	var problems VisitProblems
-	refuse := func(i int, field, reason string) { problems = append(problems, VisitProblem{i, field, reason}) }
-	type person struct {
-		key    int64
-		locked bool
-	}
-	var ids, emails, users []string
-	accounts := make(map[string]int64, len(visits))
-	people := make(map[string]person, len(visits)) // by address, or byID and the ID
-	const byID = "\x00"
-	named := make([]string, len(visits)) // the keys in people; "" where the address is none
-	for i, v := range visits {
-		if _, ok := accounts[v.AccountID]; !ok {
-			accounts[v.AccountID] = 0
-			ids = append(ids, v.AccountID)
-		}
-		who := byID + v.UserID
-		if v.UserID == "" {
-			email, err := backoffice.ParseEmail(v.Email)
-			if err != nil {
-				refuse(i, "email", err.Error())
-				continue
-			}
-			who = string(email)
-		}
-		named[i] = who
-		if _, ok := people[who]; !ok {
-			people[who] = person{}
-			if v.UserID == "" {
-				emails = append(emails, who)
-			} else {
-				users = append(users, v.UserID)
-			}
-		}
-	}
-	if err := lookup(t.ctx, t, lookupVisitAccounts, ids, func(r rowScanner) error {
-		var key int64
-		var id string
-		err := r.Scan(&key, &id)
-		accounts[id] = key
-		return err
-	}); err != nil {
-		return nil, nil, err
-	}
-	for _, l := range []struct {
-		text, prefix string
-		names        []string
-	}{{lookupVisitEmails, "", emails}, {lookupVisitUsers, byID, users}} {
-		if err := lookup(t.ctx, t, l.text, l.names, func(r rowScanner) error {
-			var name string
-			var p person
-			err := r.Scan(&p.key, &name, &p.locked)
-			people[l.prefix+name] = p
-			return err
-		}); err != nil {
-			return nil, nil, err
-		}
-	}
-	type member struct {
-		key, last int64
-		disabled  bool
-	}
-	members := make(map[accountUser]*member, len(visits))
-	args := make([]any, 0, 2*len(visits))
-	for i, v := range visits {
-		pair := accountUser{accounts[v.AccountID], people[named[i]].key}
-		if _, ok := members[pair]; !ok && pair.account != 0 && pair.user != 0 {
-			members[pair] = nil
-			args = append(args, pair.account, pair.user)
-		}
-	}
-	if err := lookupVisitMembers.query(t.ctx, t, nil, args, func(r rowScanner) error {
-		var pair accountUser
-		m := &member{}
-		err := r.Scan(&pair.account, &pair.user, &m.key, &m.disabled, &m.last)
-		members[pair] = m
-		return err
-	}); err != nil {
-		return nil, nil, err
-	}
-	list := make([]seen, 0, len(visits))
-	for i, v := range visits {
-		field := "user_id"
-		if v.UserID == "" {
-			field = "email"
-		}
-		account, who := accounts[v.AccountID], people[named[i]]
-		m := members[accountUser{account, who.key}]
-		switch {
-		case named[i] == "": // refused above
-		case account == 0:
-			refuse(i, "account_id", "no account has this ID")
-		case m == nil:
-			refuse(i, field, "no user of the account")
-		case who.locked:
-			refuse(i, field, "the user is locked")
-		case m.disabled:
-			refuse(i, field, "the membership is disabled")
-		case v.At.After(t.now):
-			refuse(i, "at", "lies after now")
-		case v.At.Unix() < 0:
-			refuse(i, "at", "lies before 1970")
-		default:
-			list = append(list, seen{account: account, user: who.key, member: m.key, day: backoffice.DayOf(v.At), at: v.At.UnixMicro(), last: m.last})
-		}
-	}
-	slices.SortFunc(problems, func(a, b VisitProblem) int { return a.Index - b.Index })
-	return list, problems, nil
 }
