@@ -26,6 +26,7 @@ const (
 	ResetLinkToken     Purpose = "reset-link"
 	VerifyLinkToken    Purpose = "verify-link"
 	ChangeLinkToken    Purpose = "change-link"
+	InvitationToken    Purpose = "invitation"
 )
 
 const (

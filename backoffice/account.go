@@ -68,6 +68,7 @@ type NewAccount struct {
 	Name         string
 	ID           string // empty: a UUID is made
 	PrimaryEmail string // empty: no primary user
+	Invite       Mint   // of the primary user's invitation; nil: no mail
 }
 
 // AccountRow is a line of the accounts list.

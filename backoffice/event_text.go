@@ -52,6 +52,13 @@ var eventTexts = map[string]string{
 	"user.sessions-ended":                     "ended all sessions of {}",
 	"user.password-set":                       "set a password for {}",
 	"user.verified":                           "proved the address {}",
+	"user.invited":                            "invited {} as {roles}",
+	"user.added":                              "added {} as {roles}",
+	"invitation.resent":                       "sent the invitation of {} again",
+	"invitation.copied":                       "copied a link of the invitation of {}",
+	"invitation.revoked":                      "revoked the invitation of {}",
+	"invitation.accepted":                     "accepted the invitation",
+	"settings.invitations-changed":            "made invitations valid for {days} days",
 	"setup-link.made":                         "made a set-up link",
 	"token.made":                              "made the API token {}",
 	"token.revoked":                           "revoked the API token {}",
@@ -229,7 +236,7 @@ var fieldLabels = map[string]string{
 	"email": "E-mail", "role": "Role", "scopes": "Scopes", "query": "Query", "page": "Page", "shared": "Shared", "sessions": "Sessions",
 	"id": "ID", "created_at": "Created", "accounts": "Accounts", "users": "Users", "memberships": "Memberships", "visits": "Visits", "seed": "Seed",
 	"key": "Key", "description": "Description", "level": "Level", "permissions": "Permissions", "default": "Default", "first_user": "First user",
-	"account": "Account", "replacement": "Replacement",
+	"roles": "Roles", "account": "Account", "days": "Days", "replacement": "Replacement",
 	"files": "Files", "created": "Created", "updated": "Updated", "unchanged": "Unchanged", "refused": "Refused",
 }
 

@@ -37,10 +37,15 @@ type Invitation struct {
 	RevokedAt   time.Time // zero: not
 	UserID      string
 	UserName    string
+	Copied      bool // the link was copied by staff: it proves no mailbox
+	UserKey     int64
 	AccountKey  int64
 	AccountID   string
 	AccountName string
 }
+
+// Mint makes the token of a link and the hash under which it is kept.
+type Mint func() (token string, hash []byte)
 
 // InvitationRow is an invitation as the list shows it. A copied link has no
 // mail: then Mail is empty.
@@ -56,7 +61,7 @@ type InvitationRow struct {
 // Expired reports whether the link is dead by now.
 func (i Invitation) Expired(now time.Time) bool { return !now.Before(i.ExpiresAt) }
 
-// MailFilter says which state of the mail is asked for.
+// InvitationFilter says which of the pending invitations are shown.
 type InvitationFilter struct {
 	Query   string // part of an address, of a user's name, or of an account's name or ID
 	Account string // ID

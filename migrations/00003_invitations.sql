@@ -40,7 +40,8 @@ CREATE TABLE invitations (
   created_at  BIGINT NOT NULL,
   sent_at     BIGINT NOT NULL,            -- when this link was made
   expires_at  BIGINT NOT NULL,
-  mail_key    BIGINT REFERENCES mails (key), -- that carries the link; NULL: it was copied
+  mail_key    BIGINT,                     -- the mail that carries the link
+  copied      BOOLEAN NOT NULL DEFAULT FALSE, -- the link was copied by staff, and no mail carries it
   accepted_at BIGINT,
   revoked_at  BIGINT,
   CONSTRAINT invitations_id_key UNIQUE (id),

@@ -100,8 +100,8 @@ func ancestors(ctx context.Context, r reader, key int64) ([]backoffice.AccountRe
 }
 
 // CreateAccount makes an account, and its primary user where an e-mail is
-// given: a new user, or one that exists, as a Pending-login member with the
-// first-user roles. Errors: Problems (name, id, email); *InBin as well when the
+// given: a new user, or one that exists, with the first-user roles, invited or
+// as a Pending-login member. Errors: Problems (name, id, email); *InBin as well when the
 // ID belongs to an account in the bin.
 func (s *Store) CreateAccount(ctx context.Context, actor backoffice.Actor, n backoffice.NewAccount) (backoffice.Account, error) {
 	var problems backoffice.Problems
@@ -138,30 +138,27 @@ func (s *Store) CreateAccount(ctx context.Context, actor backoffice.Actor, n bac
 			return err
 		}
 		a.CreatedAt = t.now.Truncate(time.Microsecond)
-		var primary int64
 		if email != "" {
+			if why, err := t.cannotJoin(0, email); err != nil {
+				return err
+			} else if why != "" {
+				return backoffice.Problems{"email": why}
+			}
 			u, err := t.ensureUser(email, "", a.CreatedAt)
 			if err != nil {
 				return err
 			}
-			primary = u.Key
 			a.PrimaryUserKey, a.PrimaryUserID, a.PrimaryEmail = u.Key, u.ID, u.Email
 			a.CompanyDomain = backoffice.IsCompanyDomain(email.Domain())
 		}
 		if err := t.insertAccount(&a); err != nil {
 			return err
 		}
-		if primary != 0 {
-			roles, err := t.firstUserRoles()
-			if err != nil {
-				return err
-			}
-			if _, err := t.insertMembership(membership{account: a.Key, user: primary, status: backoffice.PendingLogin, createdAt: a.CreatedAt}, a.CreatedAt, roles); err != nil {
-				return err
-			}
-		}
 		after := accountPayload(a)
-		return t.record(event{action: "account.created", kind: "account", id: a.ID, name: a.Name, accountKey: a.Key, after: after})
+		if err := t.record(event{action: "account.created", kind: "account", id: a.ID, name: a.Name, accountKey: a.Key, after: after}); err != nil || email == "" {
+			return err
+		}
+		return t.addFirstUser(a, email, n.Invite)
 	})
 	return a, err
 }

@@ -366,6 +366,8 @@ func (s *Store) Purge(ctx context.Context, limit int) (n int, err error) {
 				`DELETE FROM membership_roles WHERE membership_key IN (SELECT key FROM memberships WHERE account_key = $1)`,
 				`DELETE FROM memberships WHERE account_key = $1`,
 				`DELETE FROM roles WHERE account_key = $1`,
+				`DELETE FROM invitations WHERE account_key = $1`,
+				`DELETE FROM mails WHERE account_key = $1`,
 				`DELETE FROM visits WHERE account_key = $1`,
 				`DELETE FROM account_logos WHERE account_key = $1`,
 				`DELETE FROM policies WHERE account_key = $1`,

@@ -142,6 +142,22 @@ func (n nullable) Value() (driver.Value, error) {
 	return *n.k, nil
 }
 
+// textual stores a word of a type of its own.
+type textual[T ~string] struct{ v *T }
+
+func (w textual[T]) Scan(v any) error {
+	switch v := v.(type) {
+	case string:
+		*w.v = T(v)
+	case []byte:
+		*w.v = T(v)
+	default:
+		return fmt.Errorf("%T where a text was expected", v)
+	}
+	return nil
+}
+func (w textual[T]) Value() (driver.Value, error) { return string(*w.v), nil }
+
 func asInt(v any) (int64, error) {
 	switch v := v.(type) {
 	case nil:

@@ -26,6 +26,10 @@ func TestRoleColumns(t *testing.T) {
 	holdColumns(t, "roles", roleColumns, []string{"AccountID", "AccountName"}, []string{"key", "account_key", "deleted_at"})
 }
 
+func TestMailColumns(t *testing.T) {
+	holdColumns(t, "mails", mailColumns, []string{"Key", "Token", "Code", "Name", "Account", "By", "Message", "Roles"}, []string{"key", "payload"})
+}
+
 func holdColumns[T any](t *testing.T, table string, list columns[T], derived, kept []string) {
 	t.Helper()
 	var v T

@@ -8,7 +8,7 @@ import (
 )
 
 // Forget removes what nothing asks for any more: attempts to sign in, sessions,
-// devices and set-up links beyond their longest life.
+// devices, set-up links and mail beyond their longest life.
 func (s *Store) Forget(ctx context.Context) error {
 	const day = 24 * time.Hour
 	return s.update(ctx, backoffice.System(), func(t *tx) error {
@@ -26,6 +26,6 @@ func (s *Store) Forget(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		return t.forgetMails()
 	})
 }

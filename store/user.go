@@ -85,10 +85,14 @@ func (t *tx) setRoles(membership int64, roles []int64) error {
 	return nil
 }
 
-// deleteMembership takes a user out of an account.
+// deleteMembership takes a user out of an account; an invitation that is open
+// goes with it.
 func (t *tx) deleteMembership(key int64) error {
-	var account, counted int64
-	if err := t.get(`SELECT account_key, COALESCE(counted_at, 0) FROM memberships WHERE key = $1`, key).Scan(&account, &counted); err != nil {
+	var account, user, counted int64
+	if err := t.get(`SELECT account_key, user_key, COALESCE(counted_at, 0) FROM memberships WHERE key = $1`, key).Scan(&account, &user, &counted); err != nil {
+		return err
+	}
+	if err := t.closeInvitations(account, user); err != nil {
 		return err
 	}
 	if _, err := t.exec(`DELETE FROM membership_roles WHERE membership_key = $1`, key); err != nil {
