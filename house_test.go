@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"steward/views/ui"
 )
 
 // rooms says which of our rooms each room may use. A room that is not here does
@@ -33,7 +35,7 @@ var rooms = map[string][]string{
 	"browsertest":     {"*"},
 	"bench":           {"*"},
 	"bench/limit":     {"*"},
-	".":               {},
+	".":               {"views/ui"},
 }
 
 // only names the rooms in which a foreign package may be used.
@@ -201,5 +203,22 @@ func TestNoLeftovers(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Every icon that a page may show has its shape in the stylesheet.
+func TestIconsHaveShapes(t *testing.T) {
+	sheet, err := os.ReadFile("static/css/icons.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := ui.IconNames()
+	for _, name := range names {
+		if !strings.Contains(string(sheet), "\n.i-"+name+" {") {
+			t.Errorf("no shape for %q: run views/ui/icons_make.go", name)
+		}
+	}
+	if n := strings.Count(string(sheet), "\n.i-"); n != len(names) {
+		t.Errorf("%d shapes, %d icons", n, len(names))
 	}
 }

@@ -198,7 +198,7 @@ func TestWithoutScript(t *testing.T) {
 	}
 
 	p.open("/backoffice/accounts?q=nord&sort=name")
-	p.run(chromedp.WaitVisible("#accounts-list tbody tr[data-id=nord]", chromedp.ByQuery))
+	p.run(chromedp.WaitVisible("#accounts-list tbody input[name=id][value=nord]", chromedp.ByQuery))
 	p.open("/backoffice/accounts/nord/deletion")
 	p.fill("#confirm-name", "Nord Group")
 	p.click("#deletion button[type=submit]")

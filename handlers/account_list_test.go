@@ -58,7 +58,7 @@ func (w *site) fill() {
 // ids are the accounts on a page of the list, in order.
 func (p *shown) ids() []string {
 	var ids []string
-	p.Find("#accounts-list tbody tr").Each(func(_ int, r *goquery.Selection) { ids = append(ids, r.AttrOr("data-id", "")) })
+	p.Find("#accounts-list tbody tr").Each(func(_ int, r *goquery.Selection) { ids = append(ids, r.Find("input[name=id]").AttrOr("value", "")) })
 	return ids
 }
 

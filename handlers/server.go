@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
+	"github.com/klauspost/compress/zstd"
 	"github.com/labstack/echo/v4"
 
 	"steward/auth"
@@ -108,11 +109,12 @@ func build(o Options) (*server, http.Handler, error) {
 	e.Any(s.base+static.Prefix+"*", echo.WrapHandler(http.StripPrefix(s.base, static.Handler())))
 	e.RouteNotFound("/*", func(echo.Context) error { return backoffice.ErrNotFound })
 
-	gzip, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(1), gzhttp.MinSize(512))
+	// zstd for browsers that take it: fewer bytes than gzip in less time.
+	compress, err := gzhttp.NewWrapper(gzhttp.CompressionLevel(1), gzhttp.ZstdCompressionLevel(int(zstd.SpeedDefault)), gzhttp.MinSize(512))
 	if err != nil {
 		return nil, nil, err
 	}
-	return s, s.outer(gzip(e)), nil
+	return s, s.outer(compress(e)), nil
 }
 
 // Base is the path prefix under which the environment is mounted.

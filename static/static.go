@@ -29,7 +29,7 @@ var tree embed.FS
 const Prefix = "/static/"
 
 // sheets are served one after the other as app.css: the order is the cascade.
-var sheets = []string{"tokens", "base", "layout", "components", "pages", "preferences"}
+var sheets = []string{"tokens", "icons", "base", "layout", "components", "pages", "preferences"}
 
 // types names the content type by extension; a file of any other kind is not served.
 var types = map[string]string{

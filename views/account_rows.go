@@ -14,7 +14,10 @@ import (
 
 // AccountRows are the lines of the accounts list. The list is the page that is
 // opened most, and its rows are most of it: they are appended to a buffer,
-// byte for byte what accountRowsPlain draws.
+// byte for byte what accountRowsPlain draws. What needs script, the button that
+// copies the ID and the one that opens the row's menu, is put there by script
+// (rows.js), which adds the name to the checkbox's label as well: without it the
+// name leads to the account, where all of it is.
 type AccountRows struct {
 	Rows    []backoffice.AccountRow
 	Columns backoffice.AccountColumns
@@ -40,8 +43,7 @@ func (a AccountRows) Render(_ context.Context, w io.Writer) error {
 
 // Pieces that every row repeats.
 var (
-	rowCopy   = `"><svg class="icon" aria-hidden="true"><use href="#i-copy"></use></svg></button></div>`
-	rowMenu   = `"><svg class="icon" aria-hidden="true"><use href="#i-menu"></use></svg></a></td></tr>`
+	rowEnd    = `<td class="w-menu"></td></tr>`
 	rowSeller = `<span class="tag keep"><span class="cut"><bdi>Reseller</bdi></span></span>`
 )
 
@@ -50,16 +52,13 @@ const longName = 40
 
 func (a AccountRows) appendRow(b []byte, r *backoffice.AccountRow) []byte {
 	// An ID is made of letters, digits and . _ : - @, and needs no escaping.
-	b = append(b, `<tr data-id="`...)
-	b = append(b, r.ID...)
+	b = append(b, `<tr`...)
 	if r.IsReseller {
-		b = append(b, `" data-flags="reseller`...)
+		b = append(b, ` data-flags="reseller"`...)
 	}
-	b = append(b, `"><td class="w-check c-check"><input class="check" type="checkbox" name="id" value="`...)
+	b = append(b, `><td class="w-check c-check"><input class="check" type="checkbox" name="id" value="`...)
 	b = append(b, r.ID...)
-	b = append(b, `" autocomplete="off" aria-label="Select `...)
-	b = ui.AppendEscaped(b, r.Name)
-	b = append(b, `"></td><td><div class="cell"><div class="cell-top"><a class="cell-name" href="`...)
+	b = append(b, `" autocomplete="off" aria-label="Select"></td><td><div class="cell"><div class="cell-top"><a class="cell-name" href="`...)
 	b = a.appendLink(b, r.ID)
 	b = append(b, `" dir="auto"`...)
 	if len(r.Name) > longName && utf8.RuneCountInString(r.Name) > longName {
@@ -82,12 +81,7 @@ func (a AccountRows) appendRow(b []byte, r *backoffice.AccountRow) []byte {
 	}
 	b = append(b, `</div><div class="cell-id"><span class="cut">`...)
 	b = append(b, r.ID...)
-	b = append(b, `</span><button class="icon-btn tiny copy" type="button" data-copy="`...)
-	b = append(b, r.ID...)
-	b = append(b, `" aria-label="Copy ID `...)
-	b = append(b, r.ID...)
-	b = append(b, rowCopy...)
-	b = append(b, `<div class="cell-more cut"><span class="more-last">`...)
+	b = append(b, `</span></div><div class="cell-more cut"><span class="more-last">`...)
 	b = a.appendSeen(b, r.LastVisit)
 	if r.PrimaryEmail != "" {
 		b = append(b, ` · `...)
@@ -138,11 +132,7 @@ func (a AccountRows) appendRow(b []byte, r *backoffice.AccountRow) []byte {
 		}
 		b = append(b, `</div></td>`...)
 	}
-	b = append(b, `<td class="w-menu"><a class="icon-btn" href="`...)
-	b = a.appendLink(b, r.ID)
-	b = append(b, `" data-row-menu aria-label="Actions for `...)
-	b = ui.AppendEscaped(b, r.Name)
-	return append(b, rowMenu...)
+	return append(b, rowEnd...)
 }
 
 func (a AccountRows) appendLink(b []byte, id string) []byte {

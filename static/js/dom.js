@@ -25,4 +25,18 @@ export function covered() {
   return document.querySelector("dialog[open]") !== null;
 }
 
+/** Makes an element with attributes and children; a string is text. An icon is made by its name alone. */
+export function element(tag, attributes = {}, ...children) {
+  if (tag === "icon") {
+    const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    icon.setAttribute("class", `icon i-${attributes}`);
+    icon.setAttribute("aria-hidden", "true");
+    return icon;
+  }
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
 export const base = () => document.body.dataset.base || "";

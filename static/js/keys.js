@@ -1,6 +1,7 @@
 // Single keys, when nobody is typing: / ? j k x m and Enter. See the shortcuts dialog.
 import { typing, covered } from "./dom.js";
 import { show } from "./palette.js";
+import { show as showShortcuts } from "./shortcuts.js";
 import { range, refresh } from "./select.js";
 
 let at = null;
@@ -35,7 +36,7 @@ document.addEventListener("keydown", (event) => {
     }
     case "?": {
       event.preventDefault();
-      document.getElementById("shortcuts")?.showModal();
+      showShortcuts();
       break;
     }
     case "j": event.preventDefault(); step(1); break;

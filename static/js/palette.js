@@ -1,8 +1,23 @@
 // Ctrl-K: finds an account while one types; arrow keys choose, Enter opens.
-import { on } from "./dom.js";
+// Without script what opens it is a link to the list, which has a search of its own.
+import { on, base, element } from "./dom.js";
+import { key } from "./shortcuts.js";
 
-const dialog = document.getElementById("palette");
-const input = document.getElementById("palette-input");
+const input = element("input", {
+  class: "input", id: "palette-input", type: "search", name: "q", placeholder: "Find an account by name or ID",
+  autocomplete: "off", spellcheck: "false", maxlength: "200",
+  role: "combobox", "aria-expanded": "true", "aria-controls": "palette-results", "aria-autocomplete": "list",
+  "hx-get": `${base()}/backoffice/search`, "hx-trigger": "input delay:100ms, palette",
+  "hx-target": "#palette-results", "hx-sync": "this:replace",
+});
+const dialog = element("dialog", { class: "palette", id: "palette", "aria-label": "Find an account" },
+  element("form", { class: "palette-form", method: "get", action: `${base()}/backoffice/accounts` },
+    element("label", { class: "input-icon" }, element("icon", "search"),
+      element("span", { class: "sr-only" }, "Account name or ID"), input)),
+  element("div", { class: "palette-results", id: "palette-results" },
+    element("p", { class: "palette-none" }, "Type a part of a name, or paste an ID.")),
+  element("p", { class: "palette-foot", "aria-hidden": "true" },
+    key("↑"), key("↓"), " choose ", key("Enter"), " open ", key("Esc"), " close"));
 
 const options = () => [...dialog.querySelectorAll("[role=option]")];
 
@@ -17,12 +32,15 @@ function choose(option) {
 }
 
 export function show() {
-  if (!dialog || dialog.open) return;
+  if (!dialog.isConnected || dialog.open) return;
   dialog.showModal();
   input.select();
 }
 
-if (dialog && input) {
+// Pages for who is not signed in have no frame, and nothing to find.
+if (document.getElementById("dialog")) {
+  document.body.append(dialog);
+  window.htmx?.process(dialog);
   on("click", "[data-palette]", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();

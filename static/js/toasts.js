@@ -1,5 +1,5 @@
 // Toasts go by themselves after a while, never while the pointer or the focus is on them.
-import { on, onContent } from "./dom.js";
+import { on, onContent, element } from "./dom.js";
 
 const shortest = 8000;
 const region = () => document.getElementById("toasts");
@@ -18,17 +18,17 @@ function tend(line) {
   start();
 }
 
-/** Says one sentence in the toast region; bad for what went wrong. */
+/** Says one sentence in the toast region; bad for what went wrong. The markup is that of ui.Toast. */
 export function toast(sentence, bad = false) {
-  const pattern = document.getElementById("toast-template");
-  if (!region() || !pattern) return;
-  const line = pattern.content.firstElementChild.cloneNode(true);
-  line.classList.toggle("bad", bad);
-  if (!bad) line.querySelector(":scope > .icon")?.remove();
+  if (!region()) return;
+  const text = element("span", { class: "toast-text", dir: "auto" });
+  const line = element("div", { class: bad ? "toast-line bad" : "toast-line", role: "status", "data-toast": "" },
+    ...(bad ? [element("icon", "circle-alert")] : []), text,
+    element("button", { class: "icon-btn toast-close", type: "button", "data-toast-close": "", "aria-label": "Dismiss" }, element("icon", "x")));
   const same = [...region().children].find((other) => other.textContent.trim() === sentence);
   same?.remove();
   region().append(line);
-  line.querySelector(".toast-text").textContent = sentence;
+  text.textContent = sentence;
   tend(line);
 }
 

@@ -25,7 +25,7 @@ var sparkBars, sparkSteps = func() (bars [21]string, steps [21]string) {
 
 // Spark draws the counts of up to 30 days, oldest first, as bars of 2 in steps
 // of 3; fewer days stand at the right. Days without a count are a foot of one
-// pixel. what names the unit for the label: "visits" gives "Last 30 days: 166 visits".
+// pixel, which the stylesheet draws. what names the unit for the label: "visits" gives "Last 30 days: 166 visits".
 func Spark(counts []int, what string) templ.Component {
 	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
 		_, err := w.Write(AppendSpark(make([]byte, 0, 900), counts, what))
@@ -56,8 +56,6 @@ func AppendSpark[N int | int32 | uint16 | uint32](b []byte, counts []N, what str
 		}
 		return counts[i-lead]
 	}
-	// The feet of all days lie under the bars.
-	b = append(b, `<path class="m-foot" d="M0 19.5H89"/>`...)
 	if top > 0 {
 		b = append(b, `<path class="m-bars" d="M1 20`...)
 		steps, was := 0, uint64(0) // days since the last bar, and its height
@@ -90,17 +88,18 @@ type Mini struct {
 	Bars   bool      // bars for what happened in each step, a line for what stood at each step
 }
 
-const miniW, miniH = 120.0, 32.0
+// A small chart is stretched to its place: across, a step is one unit of a line
+// and seven of the bars; upwards there are miniH halves of a pixel.
+const miniH = 64
 
 func miniChart(m Mini) templ.Component {
 	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		_, err := w.Write(appendMini(nil, m))
+		_, err := w.Write(appendMini(make([]byte, 0, 512), m))
 		return err
 	})
 }
 
 func appendMini(b []byte, m Mini) []byte {
-	b = append(b, `<svg class="kpi-chart" viewBox="0 0 120 32" preserveAspectRatio="none" aria-hidden="true">`...)
 	low, top := 0.0, 0.0
 	for i, v := range m.Values {
 		if i == 0 || v > top {
@@ -110,54 +109,72 @@ func appendMini(b []byte, m Mini) []byte {
 			low = v
 		}
 	}
+	open := func(width int) {
+		b = append(b, `<svg class="kpi-chart" viewBox="0 0 `...)
+		b = strconv.AppendInt(b, int64(width), 10)
+		b = append(b, ` 64" preserveAspectRatio="none" aria-hidden="true">`...)
+	}
+	before := min(max(m.Before, 0), len(m.Values)-1)
 	switch {
 	case len(m.Values) < 2 || (top == 0 && low == 0):
-		b = append(b, `<path class="m-base" d="M0 31.5h120"/>`...)
+		open(1)
+		b = append(b, `<path class="m-base" d="M0 63h1"/>`...)
 	case m.Bars:
-		step := (miniW + 2.5) / float64(len(m.Values))
-		for i, v := range m.Values {
-			class := "m-bar"
-			if i < m.Before {
-				class = "m-bar-0"
+		open(len(m.Values)*7 - 2)
+		height := func(v float64) int64 { return max(3, int64(v/top*miniH+0.5)) }
+		bars := func(class string, from, to int) {
+			for i := from; i < to; i++ {
+				if i == from {
+					b = append(b, `<path class="`+class+`" d="M`...)
+					b = strconv.AppendInt(b, int64(from*7), 10)
+					b = append(b, ` 64`...)
+				} else {
+					b = append(b, `m7 0`...)
+				}
+				h := height(m.Values[i])
+				b = append(b, `v-`...)
+				b = strconv.AppendInt(b, h, 10)
+				b = append(b, `h5v`...)
+				b = strconv.AppendInt(b, h, 10)
+				b = append(b, 'z')
 			}
-			h := max(1.5, v/top*miniH)
-			b = append(b, `<rect class="`+class+`" x="`...)
-			b = appendFloat(b, float64(i)*step)
-			b = append(b, `" y="`...)
-			b = appendFloat(b, miniH-h)
-			b = append(b, `" width="`...)
-			b = appendFloat(b, step-2.5)
-			b = append(b, `" height="`...)
-			b = appendFloat(b, h)
+			if to > from {
+				b = append(b, `"/>`...)
+			}
+		}
+		bars("m-bar-0", 0, before)
+		bars("m-bar", before, len(m.Values))
+	default:
+		open(len(m.Values) - 1)
+		height := func(v float64) int64 {
+			if top == low {
+				return miniH / 2
+			}
+			return int64(60 - (v-low)/(top-low)*54 + 0.5)
+		}
+		line := func(class string, from, to int) {
+			b = append(b, `<path class="`+class+`" d="M`...)
+			b = strconv.AppendInt(b, int64(from), 10)
+			b = append(b, ' ')
+			was := height(m.Values[from])
+			b = strconv.AppendInt(b, was, 10)
+			for _, v := range m.Values[from+1 : to+1] {
+				y := height(v)
+				b = append(b, "l1"...)
+				if y >= was {
+					b = append(b, ' ')
+				}
+				b = strconv.AppendInt(b, y-was, 10)
+				was = y
+			}
 			b = append(b, `"/>`...)
 		}
-	default:
-		before := min(max(m.Before, 0), len(m.Values)-1)
 		if before > 0 {
-			b = appendMiniLine(b, "m-before", m.Values, 0, before, low, top)
+			line("m-before", 0, before)
 		}
-		b = appendMiniLine(b, "m-line", m.Values, before, len(m.Values)-1, low, top)
+		line("m-line", before, len(m.Values)-1)
 	}
 	return append(b, `</svg>`...)
-}
-
-func appendMiniLine(b []byte, class string, values []float64, from, to int, low, top float64) []byte {
-	b = append(b, `<path class="`+class+`" d="`...)
-	for i := from; i <= to; i++ {
-		if i == from {
-			b = append(b, 'M')
-		} else {
-			b = append(b, 'L')
-		}
-		y := miniH / 2
-		if top > low {
-			y = 30 - (values[i]-low)/(top-low)*27
-		}
-		b = appendFloat(b, float64(i)/float64(len(values)-1)*miniW)
-		b = append(b, ' ')
-		b = appendFloat(b, y)
-	}
-	return append(b, `"/>`...)
 }
 
 func appendFloat(b []byte, x float64) []byte {

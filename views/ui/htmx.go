@@ -11,7 +11,7 @@ func InDialog(href string) templ.Attributes {
 // InSection makes a link replace the section with that id, and the address
 // follows: for sorting, paging, segments.
 func InSection(href, id string) templ.Attributes {
-	return templ.Attributes{"hx-get": href, "hx-target": "#" + id, "hx-swap": "outerHTML", "hx-push-url": "true"}
+	return templ.Attributes{"hx-get": href, "hx-target": "#" + id, "hx-push-url": "true"} // swapped as a whole, which is the default
 }
 
 // PostsSection makes a form replace the section with that id by the answer,

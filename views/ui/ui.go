@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,7 +19,18 @@ import (
 	"github.com/a-h/templ"
 )
 
-const iconOpen = ` viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">`
+// icons holds what is drawn for each name: an empty element that the stylesheet
+// gives its shape, see icons.css.
+var icons = func() map[string]string {
+	m := make(map[string]string, len(iconNames))
+	for _, name := range iconNames {
+		m[name] = ` i-` + name + `" aria-hidden="true"></svg>`
+	}
+	return m
+}()
+
+// IconNames lists the icons there are.
+func IconNames() []string { return slices.Clone(iconNames) }
 
 // Icon draws a lucide icon of 16 pixels by its name: "circle-check". It is
 // hidden from assistive technology: the word stands beside it, or in the label
@@ -30,33 +42,23 @@ func IconClass(name, class string) templ.Component { return iconOf(name, "icon "
 
 func iconOf(name, class string) templ.Component {
 	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		inner, ok := icons[name]
+		shape, ok := icons[name]
 		if !ok {
 			return fmt.Errorf("ui: no icon %q; add it to icons_make.go", name)
 		}
-		_, err := io.WriteString(w, `<svg class="`+class+`"`+iconOpen+inner+`</svg>`)
-		return err
-	})
-}
-
-// IconInside is what an icon is drawn of, for a symbol that is drawn often.
-func IconInside(name string) templ.Component {
-	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		_, err := io.WriteString(w, icons[name])
+		_, err := io.WriteString(w, `<svg class="`+class+shape)
 		return err
 	})
 }
 
 // AppendIcon appends what Icon draws; an unknown name draws nothing.
 func AppendIcon(b []byte, name string) []byte {
-	inner, ok := icons[name]
+	shape, ok := icons[name]
 	if !ok {
 		return b
 	}
-	b = append(b, `<svg class="icon"`...)
-	b = append(b, iconOpen...)
-	b = append(b, inner...)
-	return append(b, `</svg>`...)
+	b = append(b, `<svg class="icon`...)
+	return append(b, shape...)
 }
 
 // AppendEscaped appends text for an element or a quoted attribute, escaped
