@@ -74,7 +74,11 @@ func (q query) packed(ctx context.Context, text string, args ...any) (packed, er
 		return packed{}, err
 	}
 	p := packed{rest: string(raw)}
-	return p, q.s.fail(rows.Err())
+	// Rows are locked for as long as the bytes of a Scan may be read, which Close
+	// ends and Err does not: asked first, it would wait for ever behind a context
+	// that ends at this moment, and keep the connection.
+	err = rows.Close()
+	return p, q.s.fail(errors.Join(err, rows.Err()))
 }
 
 // more reports whether another row follows.
