@@ -48,7 +48,7 @@ func (s *Store) Check(ctx context.Context, found func(Finding)) (CheckSummary, e
 	engine := make(chan error, 1)
 	go func() { engine <- c.engine() }()
 	err = func() error {
-		for _, part := range []func() error{c.trail, c.accounts, c.forest, c.figures, c.rest, c.searchIndex} {
+		for _, part := range []func() error{c.schema, c.trail, c.accounts, c.forest, c.figures, c.rest, c.searchIndex} {
 			if err := part(); err != nil {
 				return err
 			}

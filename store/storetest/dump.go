@@ -18,12 +18,21 @@ func Dump(t testing.TB, s *store.Store) map[string][]string {
 	if !ok {
 		t.Fatal("this database was not opened by storetest")
 	}
-	driver, dsn := "sqlite3", "file:"+name.(string)+"?_query_only=1&_busy_timeout=10000"
-	list := `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'accounts_fts%'`
 	if s.Engine() == "postgres" {
-		driver, dsn = "pgx", name.(string)
-		list = `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'`
+		return dump(t, "pgx", name.(string), `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'`)
 	}
+	return DumpFile(t, name.(string))
+}
+
+// DumpFile is Dump of a SQLite file.
+func DumpFile(t testing.TB, path string) map[string][]string {
+	t.Helper()
+	return dump(t, "sqlite3", "file:"+path+"?_query_only=1&_busy_timeout=10000",
+		`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'accounts_fts%'`)
+}
+
+func dump(t testing.TB, driver, dsn, list string) map[string][]string {
+	t.Helper()
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		t.Fatal(err)
