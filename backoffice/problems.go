@@ -2,6 +2,7 @@ package backoffice
 
 import (
 	"errors"
+	"fmt"
 	"sort"
 	"strings"
 )
@@ -63,4 +64,6 @@ var (
 	// ErrUnavailable is returned when nothing can be written just now: a full
 	// disk, a database that does not answer.
 	ErrUnavailable = errors.New("storage is unavailable")
+	// ErrDiskFull is the ErrUnavailable of a disk that has no room left.
+	ErrDiskFull = fmt.Errorf("the disk is full: %w", ErrUnavailable)
 )

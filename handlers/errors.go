@@ -31,6 +31,8 @@ func faultOf(err error) fault {
 		return fault{http.StatusForbidden, "Not allowed", "Your role does not allow this. Ask an owner of this Steward for a role that does."}
 	case errors.Is(err, backoffice.ErrConflict):
 		return fault{http.StatusConflict, "Changed meanwhile", "Somebody else changed this while you were working on it. Go back, reload, and apply your change again."}
+	case errors.Is(err, backoffice.ErrDiskFull):
+		return fault{http.StatusServiceUnavailable, "Not saved: the disk is full", "Nothing was changed, and what was saved before can be read. Once there is room on the server’s disk, saving works again by itself."}
 	case errors.Is(err, backoffice.ErrUnavailable):
 		return fault{http.StatusServiceUnavailable, "Not saved: storage is unavailable", "Nothing was changed. The disk may be full, or the database does not answer. Try again in a moment."}
 	case errors.Is(err, auth.ErrBusy):

@@ -14,7 +14,7 @@ const attemptsKept = 25 * time.Hour
 // writes this one, all in one unit of work: a hundred guesses at once are
 // counted one after the other.
 func (s *Store) ReserveAttempt(ctx context.Context, a backoffice.SignInAttempt, w backoffice.AttemptWindow, allow func(backoffice.AttemptCounts) bool) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		var c backoffice.AttemptCounts
 		if err := t.get(`SELECT COUNT(*), COALESCE(MAX(at), 0) FROM sign_in_attempts WHERE subject = $1 AND device = $2 AND at > $3`,
 			a.Subject, a.Device, w.Lock.UnixMicro()).Scan(&c.Subject, zeroMicros{&c.SubjectLast}); err != nil {

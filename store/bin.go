@@ -350,7 +350,7 @@ func (s *Store) Bin(ctx context.Context, f BinFilter) (page BinPage, err error) 
 // most limit accounts, and the payloads of their events; the chain keeps the
 // digests. It returns how many went.
 func (s *Store) Purge(ctx context.Context, limit int) (n int, err error) {
-	err = s.update(ctx, backoffice.System(), func(t *tx) error {
+	err = s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		rows, err := t.rows(t.ctx, `SELECT key, id FROM accounts WHERE deleted_at IS NOT NULL AND deleted_at <= $1 ORDER BY deleted_at, key LIMIT $2`,
 			t.now.Add(-backoffice.BinDays*24*time.Hour).UnixMicro(), limit)
 		type gone struct {

@@ -11,7 +11,7 @@ import (
 // devices, set-up links and mail beyond their longest life.
 func (s *Store) Forget(ctx context.Context) error {
 	const day = 24 * time.Hour
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		for _, old := range []struct {
 			text string
 			age  time.Duration

@@ -186,14 +186,14 @@ func (s *Store) PurgeImports(ctx context.Context) error {
 		return err
 	}
 	for _, key := range keys {
-		err := s.update(ctx, backoffice.System(), func(t *tx) error {
+		err := s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 			_, err := t.exec(`UPDATE imports SET state = 'discarded' WHERE key = $1 AND state = 'planned'`, key)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		if err := s.dropImportRows(ctx, key); err != nil {
+		if err := s.dropImportRows(essential(ctx), key); err != nil {
 			return err
 		}
 	}

@@ -51,7 +51,7 @@ func sessionLimits(now time.Time) (seen, began int64) {
 // with the hash replaces, where that is not nil. Sessions whose time is over are
 // swept. Errors: ErrNotFound when the member of staff is no more.
 func (s *Store) CreateStaffSession(ctx context.Context, staffKey int64, hash []byte, x backoffice.StaffSession, replaces []byte) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		staff, err := scanStaff(t.get(selectStaffByKey, staffKey))
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func (s *Store) TouchStaffSession(ctx context.Context, hash []byte, at time.Time
 // DeleteStaffSession ends the session with the hash: its person signs out. One
 // that is gone is no error.
 func (s *Store) DeleteStaffSession(ctx context.Context, hash []byte) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		var x backoffice.StaffSession
 		var staff backoffice.Staff
 		dest := append(append(sessionColumns.scan(&x), &staff.Key), staffColumns.scan(&staff)...)
@@ -108,7 +108,7 @@ func (s *Store) DeleteStaffSession(ctx context.Context, hash []byte) error {
 // EndStaffSession ends one of the actor's own sessions by its public ID. Errors:
 // ErrNotFound, also for somebody else's.
 func (s *Store) EndStaffSession(ctx context.Context, actor backoffice.Actor, id string) error {
-	return s.update(ctx, actor, func(t *tx) error {
+	return s.update(essential(ctx), actor, func(t *tx) error {
 		if err := t.one(`DELETE FROM staff_sessions WHERE id = $1 AND staff_key = $2`, id, actor.Key); err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func (s *Store) EndStaffSession(ctx context.Context, actor backoffice.Actor, id 
 // DeleteOtherStaffSessions ends all sessions of a member of staff but the one
 // with the hash keep; all of them where keep is nil.
 func (s *Store) DeleteOtherStaffSessions(ctx context.Context, staffKey int64, keep []byte) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		staff, err := scanStaff(t.get(selectStaffByKey, staffKey))
 		if err != nil {
 			return err

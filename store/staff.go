@@ -150,7 +150,7 @@ func (s *Store) ChangeStaffRole(ctx context.Context, actor backoffice.Actor, id 
 	if !role.Valid() {
 		return backoffice.Problems{"role": "Choose Owner, Manager or Viewer."}
 	}
-	return s.update(ctx, actor, func(t *tx) error {
+	return s.update(essential(ctx), actor, func(t *tx) error {
 		if err := t.mayStill(backoffice.WriteStaff); err != nil {
 			return err
 		}
@@ -181,7 +181,7 @@ func (s *Store) ChangeStaffRole(ctx context.Context, actor backoffice.Actor, id 
 // private views go at once, shared views stay. Errors: ErrNotFound, ErrForbidden,
 // Problems ("") for the last owner.
 func (s *Store) RemoveStaff(ctx context.Context, actor backoffice.Actor, id string) error {
-	return s.update(ctx, actor, func(t *tx) error {
+	return s.update(essential(ctx), actor, func(t *tx) error {
 		if err := t.mayStill(backoffice.WriteStaff); err != nil {
 			return err
 		}

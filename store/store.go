@@ -38,6 +38,7 @@ type Store struct {
 	index   accountIndex
 	secret  []byte // signs the cursors of lists
 	lock    *os.File
+	reserve *reserve // of a SQLite file that is served
 	sealer  sealer
 
 	turns chan struct{} // PostgreSQL's writers of this process, one writing and one behind it
@@ -120,6 +121,7 @@ func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 		if s.lock, err = lockServe(path); err != nil {
 			return err
 		}
+		s.reserve = newReserve(path)
 	}
 	// Pragmas stand in the DSN: one that is run once holds for one connection.
 	dsn := fileDSN(path) + "?_busy_timeout=10000&_foreign_keys=on&_journal_mode=WAL&_synchronous=FULL"
@@ -334,6 +336,10 @@ func (s *Store) fail(err error) error {
 		return nil
 	case errors.Is(err, sql.ErrNoRows):
 		return backoffice.ErrNotFound
+	case errors.Is(err, backoffice.ErrUnavailable):
+		return err
+	case s.dialect.full(err):
+		return fmt.Errorf("%w: %w", backoffice.ErrDiskFull, err)
 	case s.dialect.unavailable(err), s.dialect.damaged(err):
 		return fmt.Errorf("%w: %w", backoffice.ErrUnavailable, err)
 	}

@@ -86,7 +86,7 @@ func (s *Store) TouchToken(ctx context.Context, key int64, at time.Time) error {
 // RevokeToken makes a token worthless, from the next request on. Errors:
 // ErrNotFound, ErrForbidden.
 func (s *Store) RevokeToken(ctx context.Context, actor backoffice.Actor, id string) error {
-	return s.update(ctx, actor, func(t *tx) error {
+	return s.update(essential(ctx), actor, func(t *tx) error {
 		if err := t.mayStill(backoffice.WriteTokens); err != nil {
 			return err
 		}

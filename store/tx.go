@@ -262,6 +262,10 @@ func (w *writer) group(u *unit) {
 			close(u.ended)
 		}
 	}
+	if !w.s.reserve.again(time.Now()) && !isEssential(u.ctx) {
+		settle(errNoRoom)
+		return
+	}
 	if _, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		settle(err)
 		return
@@ -272,6 +276,10 @@ func (w *writer) group(u *unit) {
 		select {
 		case next := <-w.units:
 			begun = append(begun, next)
+			if !w.s.reserve.again(time.Now()) && !isEssential(next.ctx) {
+				next.err = errNoRoom
+				continue
+			}
 			broken = w.unit(next)
 			continue
 		default:
@@ -286,6 +294,7 @@ func (w *writer) group(u *unit) {
 		if w.s.dialect.full(broken) {
 			// What the log holds goes into the file, so that the log begins anew in
 			// the room it has: a full disk serves again as soon as it can.
+			w.s.reserve.give()
 			w.conn.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
 		}
 	}

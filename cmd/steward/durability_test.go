@@ -120,8 +120,9 @@ func backup(t *testing.T, database string) string {
 	return file
 }
 
-// T-90, on a disk that is really full: writes answer 503, reads go on, and when
-// there is room again writes do too, without a restart.
+// T-90, on a disk that is really full: the reserve is given up first, writes
+// answer 503 and say why, pages are read and people sign in, and when there is
+// room again writes go on and the reserve is back, without a restart.
 func fullDisk(t *testing.T, dir string) {
 	database := filepath.Join(dir, "steward.db")
 	prepared := filepath.Join(t.TempDir(), "steward.db")
@@ -136,6 +137,25 @@ func fullDisk(t *testing.T, dir string) {
 	customers.database = database
 	w := newWorkload(customers)
 	c := startChild(t, database)
+	reserve := func() bool { _, err := os.Stat(database + ".reserve"); return err == nil }
+	if !reserve() {
+		t.Error("no reserve is kept beside the database")
+	}
+	ask := func(method, path, body string) (int, string) {
+		t.Helper()
+		req, _ := http.NewRequest(method, c.url+path, strings.NewReader(body))
+		req.Header.Set("Origin", c.url)
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.AddCookie(&http.Cookie{Name: w.cookie, Value: w.session})
+		client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, _ := io.ReadAll(res.Body)
+		return res.StatusCode, string(text)
+	}
 	stop := make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() { w.run(t, c.url, 4, stop) })
@@ -150,15 +170,34 @@ func fullDisk(t *testing.T, dir string) {
 	}
 	f.Close()
 	wait(t, "refusals", func() bool { return w.refused.Load() > 20 })
-	res, err := http.Get(c.url + "/backoffice/sign-in")
-	if err != nil || res.StatusCode != http.StatusOK {
-		t.Errorf("a read while the disk is full: %v, %v", res, err)
+	if reserve() {
+		t.Error("the reserve is kept while the disk is full")
+	}
+	account := "/backoffice/accounts/" + accountID(0, 0)
+	for _, path := range []string{"/backoffice/accounts", "/backoffice/accounts?q=a", "/backoffice/accounts.csv", account, account + "/policy", "/backoffice/audit", "/readyz"} {
+		if status, text := ask(http.MethodGet, path, ""); status != http.StatusOK {
+			t.Errorf("%s while the disk is full: %d %.300s", path, status, text)
+		}
+	}
+	status, text := ask(http.MethodPost, "/backoffice/accounts", "name=Late&id=late")
+	if status != http.StatusServiceUnavailable || !strings.Contains(text, "the disk is full") {
+		t.Errorf("a write while the disk is full: %d %.300s", status, text)
+	}
+	// What lets people in writes into the room that the reserve gave.
+	if status, text := ask(http.MethodPost, "/backoffice/sign-in", "email=nobody%40vendor.example&password=not+the+password"); status != http.StatusUnprocessableEntity {
+		t.Errorf("nobody signs in while the disk is full: %d %.300s", status, text)
+	}
+	if code, _, stderr := runVerb(t, database, "", "check"); code != exitOK {
+		t.Errorf("check while the disk is full: %d\n%s", code, stderr)
 	}
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
 	before := w.acknowledged()
 	wait(t, "writes again", func() bool { return w.acknowledged() > before+20 })
+	if !reserve() {
+		t.Error("the reserve was not made again")
+	}
 	close(stop)
 	running.Wait()
 	c.kill()

@@ -160,6 +160,9 @@ func (a *API) fail(w http.ResponseWriter, req *http.Request, err error) {
 		switch {
 		case errors.As(err, new(*http.MaxBytesError)):
 			p = &problem{Status: http.StatusRequestEntityTooLarge, Title: "Too large", Detail: "A request may have at most 1 MiB."}
+		case errors.Is(err, backoffice.ErrDiskFull):
+			p = &problem{Status: http.StatusServiceUnavailable, Title: "The disk is full", Detail: "Nothing was changed. Send the request again once there is room on the server's disk."}
+			w.Header().Set("Retry-After", "60")
 		case errors.Is(err, backoffice.ErrUnavailable):
 			p = &problem{Status: http.StatusServiceUnavailable, Title: "Storage is unavailable", Detail: "Nothing was changed. Send the request again in a moment."}
 			w.Header().Set("Retry-After", "5")
