@@ -144,13 +144,20 @@ CREATE TABLE kpi_hours (
   hour        INTEGER NOT NULL PRIMARY KEY, -- hours since 1970
   accounts    BIGINT NOT NULL DEFAULT 0,    -- created in this hour
   company     BIGINT NOT NULL DEFAULT 0,    -- of them with a company domain
-  memberships BIGINT NOT NULL DEFAULT 0     -- that began to count in this hour
+  memberships BIGINT NOT NULL DEFAULT 0,    -- that began to count in this hour
+  active      BIGINT NOT NULL DEFAULT 0     -- of the accounts, active on the day of their creation
 );
 CREATE TABLE kpi_days (
   day         INTEGER NOT NULL PRIMARY KEY,
   -- Change against the day before in how many accounts have a visit on one of
   -- the 30 days that end with this day, and were created by the end of it.
   active_step BIGINT NOT NULL DEFAULT 0
+);
+-- The latest changes of these counters, numbered without gaps: who holds the
+-- figures in memory learns from here what another process has changed.
+CREATE TABLE kpi_changes (
+  version {{.Key}},
+  change  TEXT NOT NULL -- '': too long to be told
 );
 
 -- What a place has laid down itself, one column for each setting; NULL inherits.

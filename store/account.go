@@ -242,8 +242,8 @@ func (t *tx) recountCreated(before, after backoffice.Account) error {
 	if err != nil {
 		return err
 	}
-	t.kpi.countActive(backoffice.DayOf(before.CreatedAt), days, -1)
-	t.kpi.countActive(backoffice.DayOf(after.CreatedAt), days, 1)
+	t.kpi.countActive(before.CreatedAt.UnixMicro(), days, -1)
+	t.kpi.countActive(after.CreatedAt.UnixMicro(), days, 1)
 	return t.recountMemberships(after.Key, after.CreatedAt)
 }
 

@@ -91,7 +91,7 @@ func (t *tx) binAccount(a backoffice.Account, deletion string) error {
 		return err
 	}
 	t.kpi.countAccount(countOf(&a), -1)
-	t.kpi.countActive(backoffice.DayOf(a.CreatedAt), days, -1)
+	t.kpi.countActive(a.CreatedAt.UnixMicro(), days, -1)
 	t.kpi.binned++
 	return t.record(event{action: "account.deleted", kind: "account", id: a.ID, name: a.Name, accountKey: a.Key, before: accountPayload(a), undo: deletion})
 }
@@ -255,7 +255,7 @@ func (t *tx) restoreAccount(id string) (ref backoffice.AccountRef, err error) {
 		return ref, err
 	}
 	t.kpi.countAccount(countOf(&a), 1)
-	t.kpi.countActive(backoffice.DayOf(a.CreatedAt), days, 1)
+	t.kpi.countActive(a.CreatedAt.UnixMicro(), days, 1)
 	t.kpi.binned--
 	return ref, t.record(event{action: "account.restored", kind: "account", id: a.ID, name: a.Name, accountKey: a.Key, after: accountPayload(a)})
 }

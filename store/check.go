@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sort"
 	"sync"
-	"time"
 
 	"steward/backoffice"
 )
@@ -299,7 +298,7 @@ func (c *check) account(a checkedAccount, members []checkedMember, byUser map[in
 		return
 	}
 	c.kpi.countAccount(accountCount{createdAt: a.created, company: a.company, reseller: a.reseller, child: a.parent != 0}, 1)
-	c.kpi.countActive(backoffice.DayOf(time.UnixMicro(a.created)), days, 1)
+	c.kpi.countActive(a.created, days, 1)
 	if c.s.dialect.engine.SQLite {
 		c.addGrams(search)
 	}
@@ -430,9 +429,9 @@ func (c *check) figures() error {
 		hour int64
 		hourDelta
 	}
-	rows, err := c.r.rows(c.ctx, `SELECT hour, accounts, company, memberships FROM kpi_hours ORDER BY hour`)
+	rows, err := c.r.rows(c.ctx, `SELECT hour, accounts, company, memberships, active FROM kpi_hours ORDER BY hour`)
 	hours, err := collect(rows, err, func(r rowScanner) (v hourRow, err error) {
-		err = r.Scan(&v.hour, &v.accounts, &v.company, &v.memberships)
+		err = r.Scan(&v.hour, &v.accounts, &v.company, &v.memberships, &v.active)
 		return
 	})
 	if err != nil {
@@ -444,7 +443,7 @@ func (c *check) figures() error {
 			want = *w
 		}
 		if h.hourDelta != want {
-			c.found("figures by hour", nextCounter, "%s: accounts, company, memberships are %v, and should be %v", backoffice.FromMicros(h.hour*hourMicros), h.hourDelta, want)
+			c.found("figures by hour", nextCounter, "%s: accounts, company, memberships, active are %v, and should be %v", backoffice.FromMicros(h.hour*hourMicros), h.hourDelta, want)
 		}
 		delete(k.hours, h.hour)
 	}

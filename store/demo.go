@@ -270,7 +270,7 @@ func (w *demoWriter) members(a *demoAccount) error {
 			recent[backoffice.RecentDays-1-int(newest-a.Visits[i].Day)]++
 		}
 		packed = packRecent(recent)
-		t.kpi.countActive(backoffice.DayOf(a.CreatedAt), days, 1)
+		t.kpi.countActive(created, days, 1)
 	}
 	return w.engagement.add(a.Key, users, int64(len(a.Visits)), last, int64(newest), packed)
 }

@@ -52,6 +52,13 @@ func (s *Store) Setting(ctx context.Context, name string) (string, error) {
 	return setting(ctx, s.query(), name)
 }
 
+// Loads returns how often the ledger of the figures was read anew.
+func (s *Store) Loads() int {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	return s.ledger.loads
+}
+
 // WriterConn hands the writing connection of SQLite to a test.
 func (s *Store) WriterConn(do func(any) error) error { return s.writer.conn.Raw(do) }
 
@@ -77,7 +84,8 @@ func SetImportBatch(d time.Duration) func() {
 
 // SmallBounds makes a list change its way of finding rows among few accounts.
 func SmallBounds() (back func()) {
-	kept := bounds
+	kept, ledger := bounds, ledgerBounds
+	ledgerBounds.instants, ledgerBounds.changes = 2, 3
 	bounds.probe, bounds.vocabulary, bounds.gather, bounds.near, bounds.count, bounds.work = 12, 6, 20, 60, 30, 40
-	return func() { bounds = kept }
+	return func() { bounds, ledgerBounds = kept, ledger }
 }

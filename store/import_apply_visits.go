@@ -197,9 +197,8 @@ func (b *visitBatch) apply(row *applyRow, account accountBirth, v importedVisits
 		return nil
 	}
 	slices.Sort(all)
-	created := backoffice.DayOf(time.UnixMicro(account.created))
-	t.kpi.countActive(created, had, -1)
-	t.kpi.countActive(created, slices.Compact(all), 1)
+	t.kpi.countActive(account.created, had, -1)
+	t.kpi.countActive(account.created, slices.Compact(all), 1)
 	b.waiting[account.key] = true
 	return t.one(`UPDATE engagement SET visits = $1, last_visit_at = $2, recent_day = $3, recent = $4 WHERE account_key = $5`,
 		visits+added, last, int64(newest), packRecent(recent), account.key)

@@ -460,9 +460,8 @@ func (t *tx) undoVisits(row *applyRow) error {
 	if err != nil {
 		return err
 	}
-	created := backoffice.DayOf(time.UnixMicro(account.created))
-	t.kpi.countActive(created, had, -1)
-	t.kpi.countActive(created, left, 1)
+	t.kpi.countActive(account.created, had, -1)
+	t.kpi.countActive(account.created, left, 1)
 	// What is left tells when each of them, and anybody, was here last.
 	latest := map[int64]backoffice.Day{}
 	rows, err = t.rows(t.ctx, `SELECT user_key, MAX(day) FROM visits WHERE account_key = $1 GROUP BY user_key`, account.key)

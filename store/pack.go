@@ -65,10 +65,16 @@ func (q query) packed(ctx context.Context, text string, args ...any) (packed, er
 	if err != nil {
 		return packed{}, err
 	}
+	p, err := packedFrom(rows)
+	return p, q.s.fail(err)
+}
+
+// packedFrom reads the one row of a statement made by packedSelect.
+func packedFrom(rows *sql.Rows) (packed, error) {
 	defer rows.Close()
 	var raw sql.RawBytes
 	if !rows.Next() {
-		return packed{}, q.s.fail(errors.Join(rows.Err(), sql.ErrNoRows))
+		return packed{}, errors.Join(rows.Err(), sql.ErrNoRows)
 	}
 	if err := rows.Scan(&raw); err != nil {
 		return packed{}, err
@@ -77,8 +83,8 @@ func (q query) packed(ctx context.Context, text string, args ...any) (packed, er
 	// Rows are locked for as long as the bytes of a Scan may be read, which Close
 	// ends and Err does not: asked first, it would wait for ever behind a context
 	// that ends at this moment, and keep the connection.
-	err = rows.Close()
-	return p, q.s.fail(errors.Join(err, rows.Err()))
+	err := rows.Close()
+	return p, errors.Join(err, rows.Err())
 }
 
 // more reports whether another row follows.

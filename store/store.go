@@ -31,8 +31,8 @@ type Store struct {
 	lists   sync.Map // end of a list's statement -> the whole
 	bulks   sync.Map // bulkText -> statement of many rows
 	writer  *writer  // SQLite's single writing connection
-	version versionWatch
-	kpis    kpiCache
+	watch   versionWatch
+	ledger  ledger
 	known   *knownVisits
 	reports reports
 	index   accountIndex
@@ -303,7 +303,7 @@ func (s *Store) Close() error {
 	if s.writer != nil {
 		s.writer.close()
 	}
-	s.version.close()
+	s.watch.close()
 	s.reads.Range(func(_, v any) bool { v.(*sql.Stmt).Close(); return true })
 	if s.read != nil && s.read != s.write {
 		errs = append(errs, s.read.Close())

@@ -3,53 +3,67 @@ package store
 import (
 	"context"
 	"database/sql"
-	"strconv"
 	"sync"
 )
 
 // versionWatch answers whether anything was committed, by this process or
 // another one, since it was last asked. SQLite counts that per connection, so
-// one connection is kept for the question.
+// one connection is kept for the question, and for reading what has changed.
 type versionWatch struct {
-	mu   sync.Mutex
-	conn *sql.Conn
-	stmt *sql.Stmt
+	mu      sync.Mutex
+	conn    *sql.Conn
+	version *sql.Stmt
+	changes *sql.Stmt
 }
 
 func (v *versionWatch) close() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.conn != nil {
-		v.stmt.Close()
+		v.version.Close()
+		v.changes.Close()
 		v.conn.Close()
 		v.conn = nil
 	}
 }
 
-// dataVersion returns a text that differs from an earlier answer when something
-// was committed in between, by whichever process.
-func (s *Store) dataVersion(ctx context.Context) (string, error) {
-	if s.dialect.engine.PostgreSQL {
-		// What a reader may see: two that are equal see the same rows.
-		var snapshot string
-		err := s.query().row(ctx, `SELECT CAST(pg_current_snapshot() AS TEXT)`).Scan(&snapshot)
-		return snapshot, err
+// open takes the connection. The caller holds the lock.
+func (v *versionWatch) open(s *Store) (err error) {
+	if v.conn != nil {
+		return nil
 	}
-	v := &s.version
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.conn == nil {
-		var err error
-		if v.conn, err = s.read.Conn(context.Background()); err != nil {
-			return "", s.fail(err)
-		}
-		if v.stmt, err = v.conn.PrepareContext(context.Background(), "PRAGMA data_version"); err != nil {
-			v.conn.Close()
-			v.conn = nil
-			return "", s.fail(err)
+	ctx := context.Background()
+	conn, err := s.read.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	if v.version, err = conn.PrepareContext(ctx, "PRAGMA data_version"); err == nil {
+		if v.changes, err = conn.PrepareContext(ctx, s.dialect.text(s.changesText())); err != nil {
+			v.version.Close()
 		}
 	}
-	var n int64
-	err := v.stmt.QueryRowContext(context.WithoutCancel(ctx)).Scan(&n)
-	return strconv.FormatInt(n, 10), s.fail(err)
+	if err != nil {
+		conn.Close()
+		return err
+	}
+	v.conn = conn
+	return nil
+}
+
+// dataVersion returns a number that differs from an earlier answer when something
+// was committed to the SQLite file in between, by whichever process.
+func (s *Store) dataVersion(ctx context.Context) (int64, error) {
+	s.watch.mu.Lock()
+	defer s.watch.mu.Unlock()
+	if err := s.watch.open(s); err != nil {
+		return 0, s.fail(err)
+	}
+	n, err := s.watch.ask(ctx)
+	return n, s.fail(err)
+}
+
+// ask reads the connection's data_version. The caller holds the lock.
+func (v *versionWatch) ask(ctx context.Context) (n int64, err error) {
+	err = v.version.QueryRowContext(context.WithoutCancel(ctx)).Scan(&n)
+	return n, err
 }

@@ -250,10 +250,7 @@ func (t *tx) countVisits(a *visitedAccount, list []seen, around map[accountDay]d
 		a.visits += onDay
 		if !beside.have {
 			lo, hi := max(day, beside.before+w, createdDay), min(day+w-1, beside.after-1)
-			if lo <= hi {
-				t.kpi.step(lo, 1)
-				t.kpi.step(hi+1, -1)
-			}
+			t.kpi.countWindow(a.created, lo, hi, 1)
 		}
 		if back := newest - day; back < backoffice.RecentDays {
 			c := &recent[backoffice.RecentDays-1-int(back)]

@@ -21,7 +21,7 @@ type knownVisits struct {
 	members map[visitName]knownMember
 
 	asked       sync.Mutex
-	dataVersion string // at which identities was read last, and what it was
+	dataVersion int64 // at which identities was read last, and what it was
 	identities  int64
 }
 

@@ -10,8 +10,9 @@ import (
 	"steward/store"
 )
 
-// Dump returns every row of every table of a database that Open opened, each as
-// one line, in a fixed order: two dumps are equal when nothing changed between.
+// Dump returns every row of every table of a database that Open opened, save for
+// the one that only tells what has changed, each as one line, in a fixed order:
+// two dumps are equal when nothing changed between.
 func Dump(t testing.TB, s *store.Store) map[string][]string {
 	t.Helper()
 	name, ok := names.Load(s)
@@ -40,7 +41,7 @@ func dump(t testing.TB, driver, dsn, list string) map[string][]string {
 	defer db.Close()
 	out := map[string][]string{}
 	for _, table := range column(t, db, list) {
-		if !strings.HasPrefix(table, "goose") {
+		if !strings.HasPrefix(table, "goose") && table != "kpi_changes" {
 			out[table] = column(t, db, `SELECT * FROM `+table)
 		}
 	}

@@ -109,4 +109,15 @@ func Open(t testing.TB, name string, clock *Clock) *store.Store {
 	return s
 }
 
+// Beside opens the database of a store once more, as another process would, with
+// a clock of its own.
+func Beside(t testing.TB, s *store.Store, clock *Clock) *store.Store {
+	t.Helper()
+	name, ok := names.Load(s)
+	if !ok {
+		t.Fatal("this database was not opened by storetest")
+	}
+	return Open(t, name.(string), clock)
+}
+
 var names sync.Map // *store.Store -> name of its database
