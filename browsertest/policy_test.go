@@ -1,6 +1,8 @@
 package browsertest
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -34,6 +36,14 @@ func (p *tab) choose(selector string) {
 	p.run(chromedp.Evaluate(`document.querySelector("`+selector+`").click()`, nil))
 }
 
+// keep leaves a picture where pictures are asked for.
+func (p *tab) keep(name string) {
+	p.t.Helper()
+	if dir := os.Getenv("STEWARD_TEST_PICTURES"); dir != "" {
+		p.picture(filepath.Join(dir, name+".png"))
+	}
+}
+
 // What is chosen is followed beside the form; what is refused is said at its
 // field with what was typed; then it is mended and saved.
 func TestPolicyJourney(t *testing.T) {
@@ -63,6 +73,56 @@ func TestPolicyJourney(t *testing.T) {
 	if err != nil || state.Own.IdleMinutes.V != 240 || state.Own.History.V != 5 || state.Own.MFAForce.V != backoffice.Force {
 		t.Errorf("saved: %+v, %v", state.Own, err)
 	}
+}
+
+// On the account's page the form takes the place of its section.
+func TestPolicyInPlaceJourney(t *testing.T) {
+	w := newSite(t, owner())
+	w.group()
+	p := w.tab(t, tabOptions{})
+	p.open("/backoffice/accounts/nord")
+	p.click("#policy a[data-edits]")
+	p.wait(`document.querySelector("#policy #policy-form")`)
+	p.wait(`document.querySelector("#policy").contains(document.activeElement)`)
+	p.accessible("a policy in its place")
+	p.keep("in-place-policy")
+	p.choose(`input[name=mfa_force][value=force]`)
+	p.wait(`document.querySelector("#mfa-force-in-force").textContent.includes("Force when saved")`)
+	p.fill("#idle-minutes", "12")
+	p.wait(`document.querySelector("#policy-count").textContent === "1 setting changed, 1 refused"`)
+	p.click(`.save-bar .actions > button`)
+	p.wait(`document.querySelector("#policy .notice[role=alert]")`)
+	if got := eval[string](p, `document.querySelector("#idle-minutes").value`); got != "12" {
+		t.Errorf("what was typed is lost: %q", got)
+	}
+	p.fill("#idle-minutes", "4")
+	p.click(`.save-bar .actions > button`)
+	p.wait(`!document.querySelector("#policy form") && document.querySelector("#policy dl")`)
+	p.wait(`document.querySelector(".toast-line")`)
+	p.wait(`document.activeElement.matches("#policy a[data-edits]")`)
+	if state, err := w.store.PolicyOf(ctx, "nord"); err != nil || state.Own.IdleMinutes.V != 240 || state.Own.MFAForce.V != backoffice.Force {
+		t.Errorf("saved: %+v, %v", state.Own, err)
+	}
+	p.click("#policy a[data-edits]")
+	p.wait(`document.querySelector("#policy #policy-form")`)
+	p.click(`.save-bar .actions > a`)
+	p.wait(`!document.querySelector("#policy form") && location.pathname.endsWith("/accounts/nord")`)
+
+	p.click("#metadata a[data-edits]")
+	p.wait(`document.querySelector("#metadata #metadata-form")`)
+	p.accessible("metadata in its place")
+	p.keep("in-place-metadata")
+	if err := w.store.SetMetadata(ctx, *owner(), "nord", store.MetadataEdit{Text: `{"plan":"pro","seats":143}`, Version: 2}); err != nil {
+		t.Fatal(err)
+	}
+	p.run(chromedp.SetValue(`#metadata-form input[name=value]`, "enterprise", chromedp.ByQuery))
+	p.click(`#metadata-form .actions button[type=submit]`)
+	p.wait(`document.querySelector("#metadata #metadata-merge")`)
+	p.accessible("a merge in its place")
+	p.keep("in-place-merge")
+	p.choose(`input[name='choice.0'][value=mine]`)
+	p.click(`#metadata-merge .actions button`)
+	p.wait(`!document.querySelector("#metadata form") && document.querySelector("#metadata").textContent.includes("enterprise")`)
 }
 
 func TestMetadataJourney(t *testing.T) {

@@ -167,15 +167,7 @@ func (c *call) accountParts(scene *views.AccountScene, forms accountForms, has *
 			return views.AccountSubAccounts(s, p), err
 		}, &has.SubAccounts},
 		{views.AccountDetailsID, func() (templ.Component, error) { return views.AccountDetails(s, forms.details), nil }, &has.Details},
-		{views.AccountPolicyID, func() (templ.Component, error) {
-			p, err := st.PolicyOf(ctx, a.ID)
-			scene.Ancestors = p.Ancestors // it has them already: the page shows the way to the account
-			props := views.PolicyFactsProps{InForce: p.InForce, View: s.Path("/policy")}
-			if c.may(backoffice.WritePolicies) {
-				props.Edit = s.Path("/policy")
-			}
-			return views.PolicySection(props), err
-		}, &has.Policy},
+		{views.AccountPolicyID, func() (templ.Component, error) { return c.policySection(scene) }, &has.Policy},
 		{views.AccountEventsID, func() (templ.Component, error) {
 			p, err := st.Events(ctx, backoffice.EventFilter{Account: a.ID}, "", recentEvents)
 			return views.RecentEvents(views.RecentEventsProps{Rows: p.Rows, Now: s.Now, All: c.s.link("/backoffice/audit?account=" + url.QueryEscape(a.ID)),
@@ -184,13 +176,7 @@ func (c *call) accountParts(scene *views.AccountScene, forms accountForms, has *
 		{views.AccountLogoID, func() (templ.Component, error) { return views.AccountLogo(s, forms.logoProblem), nil }, &has.Logo},
 	}
 	if c.may(backoffice.ReadMetadata) {
-		list = append(list, accountPart{views.AccountMetadataID, func() (templ.Component, error) {
-			props := views.MetadataSectionProps{Text: a.Metadata}
-			if s.MayWrite {
-				props.Edit = s.Path("/metadata")
-			}
-			return views.MetadataSection(props), nil
-		}, &has.Metadata})
+		list = append(list, accountPart{views.AccountMetadataID, func() (templ.Component, error) { return metadataSection(s), nil }, &has.Metadata})
 	}
 	if c.isFragment() && c.target() == views.AccountUsersListID {
 		return []accountPart{{views.AccountUsersListID, func() (templ.Component, error) { return members(views.AccountUsersList) }, usersList}}

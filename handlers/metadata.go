@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"steward/backoffice"
 	"steward/store"
 	"steward/views"
@@ -38,7 +40,18 @@ func (s *server) metadataPage(c *call, status int, a backoffice.Account, f views
 	if f.Ancestors, err = c.store().Ancestors(c.ctx(), a.Key); err != nil {
 		return err
 	}
-	return c.render(status, page, views.MetadataPage(page, f), section{"metadata-form", views.MetadataFormSection(page, f)})
+	here := f
+	here.InPlace = true
+	return c.render(status, page, views.MetadataPage(page, f), section{views.AccountMetadataID, views.MetadataInPlace(page, here)})
+}
+
+// metadataSection is what the account's page shows while nobody changes it.
+func metadataSection(s views.AccountScene) templ.Component {
+	props := views.MetadataSectionProps{Text: s.Account.Metadata}
+	if s.MayWrite {
+		props.Edit = s.Path("/metadata")
+	}
+	return views.MetadataSection(props)
 }
 
 func (s *server) saveMetadata(c *call) error {
@@ -85,7 +98,14 @@ func (s *server) saveMetadata(c *call) error {
 	case err != nil:
 		return err
 	}
-	return c.saved("/backoffice/accounts/"+url.PathEscape(a.ID), ui.ToastProps{Text: "Metadata saved."}, nil)
+	return c.saved("/backoffice/accounts/"+url.PathEscape(a.ID), ui.ToastProps{Text: "Metadata saved."}, func() error {
+		saved, err := c.store().Account(c.ctx(), a.ID)
+		if err != nil {
+			return err
+		}
+		scene := c.accountScene(saved)
+		return c.changed(scene, metadataSection(scene), views.AccountMetadataID)
+	})
 }
 
 // maxMetadataRows keeps a form in bounds; 16 KiB never hold that many keys.

@@ -8,6 +8,7 @@ import (
 
 	"steward/backoffice"
 	"steward/store"
+	"steward/views"
 )
 
 func TestMetadataRowsAndJSON(t *testing.T) {
@@ -119,5 +120,41 @@ func TestAttack_T57(t *testing.T) {
 		if p.Status != http.StatusUnprocessableEntity && p.Status != http.StatusBadRequest {
 			t.Errorf("%.20q: %d", bad, p.Status)
 		}
+	}
+}
+
+// With script the editor takes the place of its section on the account's page,
+// and so does what two people changed.
+func TestMetadataIsChangedInPlace(t *testing.T) {
+	w := newSite(t)
+	w.create("Nord Textiles", "nord", "")
+	if err := w.store.SetMetadata(ctx, *w.as, "nord", store.MetadataEdit{Text: `{"plan":"team"}`, Version: 1}); err != nil {
+		t.Fatal(err)
+	}
+	b := w.browser()
+	const id = views.AccountMetadataID
+	edit := b.get("/backoffice/accounts/nord").Find("#metadata a[data-edits]")
+	if edit.AttrOr("hx-get", "") != "/backoffice/accounts/nord/metadata" || edit.AttrOr("href", "") != edit.AttrOr("hx-get", "") {
+		t.Fatalf("the link to the form: %v", edit.Nodes)
+	}
+	p := b.get(edit.AttrOr("hx-get", ""), id)
+	if p.Find("section#metadata #metadata-form").AttrOr("hx-target", "") != "#metadata" {
+		t.Fatalf("%d %.300s", p.Status, p.Body)
+	}
+	refused := p.submit("#metadata-form", url.Values{"view": {"json"}, "json": {`{"plan": "pro",}`}}, id)
+	if refused.Status != http.StatusUnprocessableEntity || !strings.Contains(refused.text("section#metadata textarea"), `{"plan": "pro",}`) {
+		t.Fatalf("refused: %d %.300s", refused.Status, refused.Body)
+	}
+	saved := p.submit("#metadata-form", url.Values{"view": {"json"}, "json": {`{"plan": "pro"}`}}, id)
+	if saved.Status != http.StatusOK || saved.Find("section#metadata form").Length() != 0 || !strings.Contains(saved.text("section#metadata"), `"pro"`) || !strings.Contains(saved.Body, "Metadata saved.") {
+		t.Fatalf("saved: %d %.300s", saved.Status, saved.Body)
+	}
+	both := p.submit("#metadata-form", url.Values{"view": {"json"}, "json": {`{"plan": "enterprise"}`}}, id)
+	if both.Status != http.StatusConflict || both.Find("section#metadata #metadata-merge").Length() != 1 {
+		t.Fatalf("both changed it: %d %.300s", both.Status, both.Body)
+	}
+	merged := both.submit("#metadata-merge", url.Values{"choice.0": {"mine"}}, id)
+	if merged.Status != http.StatusOK || !strings.Contains(merged.text("section#metadata"), `"enterprise"`) {
+		t.Fatalf("merged: %d %.300s", merged.Status, merged.Body)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"steward/backoffice"
 	"steward/store"
 	"steward/views"
@@ -235,8 +237,13 @@ func (s *server) showPolicy(c *call) error {
 	if err != nil {
 		return err
 	}
-	shown := shownPolicy(state)
-	return s.policyPage(c, http.StatusOK, state, policyEntry{fields: policyFields(shown), policy: shown, base: shown, version: state.Version}, views.PolicyForm{})
+	return s.policyPage(c, http.StatusOK, state, shownEntry(state), views.PolicyForm{})
+}
+
+// shownEntry is the form before anybody types.
+func shownEntry(p store.PolicyState) policyEntry {
+	shown := shownPolicy(p)
+	return policyEntry{fields: policyFields(shown), policy: shown, base: shown, version: p.Version}
 }
 
 // previewPolicy answers what saving would do, and saves nothing.
@@ -297,7 +304,34 @@ func (s *server) savePolicy(c *call) error {
 	case err != nil:
 		return err
 	}
-	return c.saved(policyPath(state, true), ui.ToastProps{Text: "Security policy saved."}, nil)
+	return c.saved(policyPath(state, true), ui.ToastProps{Text: "Security policy saved."}, func() error { return c.policyChanged(state.Account.ID) })
+}
+
+// policyChanged answers htmx with the section of the account's page, as it
+// stands after saving.
+func (c *call) policyChanged(id string) error {
+	a, err := c.store().Account(c.ctx(), id)
+	if err != nil {
+		return err
+	}
+	scene := c.accountScene(a)
+	body, err := c.policySection(&scene)
+	if err != nil {
+		return err
+	}
+	return c.changed(scene, body, views.AccountPolicyID)
+}
+
+// policySection reads what is in force. The way to the account, which the head
+// of the page shows, is read with it.
+func (c *call) policySection(scene *views.AccountScene) (templ.Component, error) {
+	p, err := c.store().PolicyOf(c.ctx(), scene.Account.ID)
+	scene.Ancestors = p.Ancestors
+	props := views.PolicyFactsProps{InForce: p.InForce, View: scene.Path("/policy")}
+	if c.may(backoffice.WritePolicies) {
+		props.Edit = scene.Path("/policy")
+	}
+	return views.PolicySection(props), err
 }
 
 // policyPath is the page of a policy, or after saving what it belongs to.
@@ -331,7 +365,9 @@ func (s *server) resetSetting(c *call, state store.PolicyState, e policyEntry) e
 	e = e.without([]backoffice.Setting{setting})
 	delete(e.bad, string(setting))
 	if len(e.changed()) == 0 && len(e.bad) == 0 {
-		return c.saved(policyPath(state, false), ui.ToastProps{Text: setting.Label() + " was reset to what is inherited."}, nil)
+		return c.saved(policyPath(state, false), ui.ToastProps{Text: setting.Label() + " was reset to what is inherited."}, func() error {
+			return s.policyPage(c, http.StatusOK, fresh, shownEntry(fresh), views.PolicyForm{})
+		})
 	}
 	return s.policyPage(c, http.StatusOK, fresh, e.onto(shownPolicy(fresh), fresh.Version), views.PolicyForm{Reset: setting.Label()})
 }
@@ -413,7 +449,9 @@ func (s *server) policyPage(c *call, status int, state store.PolicyState, e poli
 	if state.Account.ID == "" {
 		whole = views.EnvironmentPolicyPage(page, form, c.may(backoffice.WriteStaff))
 	}
-	return c.render(status, page, whole, section{"policy-form", views.PolicyFormSection(page, form)})
+	here := form
+	here.InPlace = true
+	return c.render(status, page, whole, section{views.AccountPolicyID, views.PolicyInPlace(page, here)})
 }
 
 // policyFormOf fills in what follows from the entry: what would hold, what is

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/html"
 
 	"steward/backoffice"
+	"steward/views"
 )
 
 func (w *site) create(name, id, email string) backoffice.Account {
@@ -221,5 +222,41 @@ func TestEnvironmentPolicy(t *testing.T) {
 	p = p.submit("#policy-form", url.Values{"history": {"2"}})
 	if state, err := w.store.PolicyOf(ctx, "nord"); err != nil || state.Own.History.V != 2 || state.Own.IdleMinutes.V != 600 {
 		t.Errorf("%d %+v, %v", p.Status, state.Own, err)
+	}
+}
+
+// With script the form takes the place of its section on the account's page:
+// what is refused stays there, what is saved puts the section back.
+func TestPolicyIsChangedInPlace(t *testing.T) {
+	w := newSite(t)
+	w.create("Nord Textiles", "nord", "hana@nord.example")
+	b := w.browser()
+	const id = views.AccountPolicyID
+	edit := b.get("/backoffice/accounts/nord").Find("#policy a[data-edits]")
+	if edit.AttrOr("hx-get", "") != "/backoffice/accounts/nord/policy" || edit.AttrOr("href", "") != edit.AttrOr("hx-get", "") || edit.AttrOr("hx-target", "") != "#policy" {
+		t.Fatalf("the link to the form: %v", edit.Nodes)
+	}
+	p := b.get(edit.AttrOr("hx-get", ""), id)
+	if p.Find("html, nav").Length() > 1 || p.Find("section#policy #policy-form").AttrOr("hx-target", "") != "#policy" || p.Find("#policy-preview").Length() != 1 {
+		t.Fatalf("%d %.300s", p.Status, p.Body)
+	}
+	if back := p.Find(".save-bar a"); back.AttrOr("hx-get", "") != "/backoffice/accounts/nord" || b.get(back.AttrOr("hx-get", ""), id).Find("section#policy dl").Length() != 1 {
+		t.Error("Cancel does not put the section back")
+	}
+	p = p.submit("#policy-form", url.Values{"idle": {"12"}, "idle_unit": {"days"}, "history": {"5"}}, id)
+	if p.Status != http.StatusUnprocessableEntity || p.Find("section#policy").Length() != 1 || p.Find("#history").AttrOr("value", "") != "5" || !strings.Contains(p.text("#idle-minutes-problem"), "12 days") {
+		t.Fatalf("refused: %d %q", p.Status, p.text("#idle-minutes-problem"))
+	}
+	saved := p.submit("#policy-form", url.Values{"idle": {"4"}, "idle_unit": {"hours"}}, id)
+	if saved.Status != http.StatusOK || saved.Find("section#policy form").Length() != 0 || !strings.Contains(saved.text("section#policy"), "4 hours") || !strings.Contains(saved.Body, "Security policy saved.") {
+		t.Fatalf("saved: %d %.400s", saved.Status, saved.Body)
+	}
+	again := p.submit("#policy-form", url.Values{"idle": {"2"}, "idle_unit": {"hours"}}, id)
+	if again.Status != http.StatusConflict || again.Find("section#policy #policy-form").Length() != 1 || again.Find("#idle-minutes").AttrOr("value", "") != "2" {
+		t.Fatalf("somebody was quicker: %d %.300s", again.Status, again.Body)
+	}
+	reset := b.get("/backoffice/accounts/nord/policy", id).submit("#policy-form", url.Values{"reset": {"idle_minutes"}}, id)
+	if reset.Status != http.StatusOK || reset.Header.Get("HX-Redirect") != "" || reset.Find("section#policy #policy-form").Length() != 1 || !strings.Contains(reset.Body, "Idle timeout was reset") {
+		t.Fatalf("reset: %d %.300s", reset.Status, reset.Body)
 	}
 }

@@ -3,6 +3,8 @@ package views
 import (
 	"strconv"
 
+	"github.com/a-h/templ"
+
 	"steward/backoffice"
 	"steward/views/ui"
 )
@@ -18,6 +20,7 @@ type MetadataForm struct {
 	Version int64
 	Editor  ui.MetadataProps
 	Merge   *MetadataMerge
+	InPlace bool // it stands on the account's page, where its section stood
 }
 
 // MetadataMerge is what two people have changed since both read the same.
@@ -43,6 +46,22 @@ func MetadataEditor(text string) ui.MetadataProps {
 }
 
 func (f MetadataForm) path(base string) string { return AccountPath(base, f.Account.ID) + "/metadata" }
+
+// posts are the attributes of the form where it stands in place of its section.
+func (f MetadataForm) posts(base string) templ.Attributes {
+	if !f.InPlace {
+		return nil
+	}
+	return ui.PostsSection(f.path(base), AccountMetadataID)
+}
+
+// swaps are those of a link to what takes the form's place.
+func (f MetadataForm) swaps(href string) templ.Attributes {
+	if !f.InPlace {
+		return nil
+	}
+	return swaps(href, AccountMetadataID)
+}
 
 func (f MetadataForm) crumbs(base string) []ui.Crumb {
 	return PolicyForm{Account: f.Account, Ancestors: f.Ancestors}.crumbsTo(base, "Metadata")

@@ -72,7 +72,7 @@ func MetadataSection(p MetadataSectionProps) templ.Component {
 			}
 			ctx = templ.InitializeContext(ctx)
 			if p.Edit != "" {
-				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Edit", Aria: "Edit metadata", Variant: "ghost", Size: "sm", Href: p.Edit}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Edit", Aria: "Edit metadata", Variant: "ghost", Size: "sm", Href: p.Edit, Attrs: edits(p.Edit, AccountMetadataID)}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"steward/backoffice"
 	"steward/views/ui"
 )
@@ -45,6 +47,7 @@ type PolicyForm struct {
 	Conflict *PolicyConflict
 	Touches  []TouchLine
 	Reset    string // what was reset a moment ago, while other entries are unsaved
+	InPlace  bool   // it stands on the account's page, where its section stood
 }
 
 // PolicyConflict says who saved in between, and what both changed.
@@ -75,6 +78,22 @@ func (f PolicyForm) cancel(base string) string {
 		return f.path(base, "")
 	}
 	return AccountPath(base, f.Account.ID)
+}
+
+// posts are the attributes of the form where it stands in place of its section.
+func (f PolicyForm) posts(base string) templ.Attributes {
+	if !f.InPlace {
+		return nil
+	}
+	return ui.PostsSection(f.path(base, ""), AccountPolicyID)
+}
+
+// backs are those of the link that puts the section back.
+func (f PolicyForm) backs(base string) templ.Attributes {
+	if !f.InPlace {
+		return nil
+	}
+	return swaps(f.cancel(base), AccountPolicyID)
 }
 
 func (f PolicyForm) crumbs(base string) []ui.Crumb { return f.crumbsTo(base, "Security policy") }

@@ -107,7 +107,7 @@ func PolicySection(p PolicyFactsProps) templ.Component {
 			}
 			ctx = templ.InitializeContext(ctx)
 			if p.Edit != "" {
-				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Edit", Aria: "Edit security policy", Variant: "ghost", Size: "sm", Href: p.Edit}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Edit", Aria: "Edit security policy", Variant: "ghost", Size: "sm", Href: p.Edit, Attrs: edits(p.Edit, AccountPolicyID)}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

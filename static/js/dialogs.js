@@ -15,6 +15,15 @@ onContent((root) => {
   });
 });
 
+// A form that stood in place of a section goes again, and the focus with it:
+// it returns to the link that had opened the form.
+let left = "";
+on("focusin", "main section:has(form[data-guard])", (_, section) => { left = section.id; });
+document.addEventListener("htmx:after:swap", () => {
+  if (!left || (document.activeElement && document.activeElement !== document.body)) return;
+  document.getElementById(left)?.querySelector(":scope a[data-edits]")?.focus({ preventScroll: true });
+});
+
 on("click", "a[data-dialog]", (event, link) => {
   const dialog = document.getElementById(link.dataset.dialog);
   if (!dialog || event.ctrlKey || event.metaKey || event.shiftKey) return;
