@@ -25,6 +25,16 @@ var everyPage = []string{
 	"/backoffice/accounts/{id}/deletion",
 	"/backoffice/accounts/{id}/metadata",
 	"/backoffice/accounts/{id}/policy",
+	"/backoffice/roles",
+	"/backoffice/roles?account={id}",
+	"/backoffice/roles/new",
+	"/backoffice/roles/new?account={id}",
+	"/backoffice/roles/admin",
+	"/backoffice/roles/read-only/edit",
+	"/backoffice/roles/{role}",
+	"/backoffice/roles/{role}/edit",
+	"/backoffice/roles/{role}/deletion",
+	"/backoffice/roles/{role}/deletion?replacement=read-only",
 	"/backoffice/audit",
 	"/backoffice/bin",
 	"/backoffice/import",
@@ -58,6 +68,7 @@ func TestEveryPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	role := furnishRoles(t, w, id)
 	pictures := os.Getenv("STEWARD_TEST_PICTURES")
 	for _, dark := range []bool{false, true} {
 		scheme := map[bool]string{false: "light", true: "dark"}[dark]
@@ -65,7 +76,7 @@ func TestEveryPage(t *testing.T) {
 			t.Run(fmt.Sprintf("%d-%s", width, scheme), func(t *testing.T) {
 				p := w.tab(t, tabOptions{width: width, height: 860, dark: dark})
 				for _, page := range everyPage {
-					page = strings.NewReplacer("{id}", id, "{import}", run.ID).Replace(page)
+					page = strings.NewReplacer("{id}", id, "{import}", run.ID, "{role}", role).Replace(page)
 					p.open(page)
 					if over := eval[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 						t.Errorf("%s at %d: %d pixels wider than the window", page, width, over)
@@ -74,13 +85,50 @@ func TestEveryPage(t *testing.T) {
 						p.accessible(fmt.Sprintf("%s at %d, %s", page, width, scheme))
 					}
 					if pictures != "" {
-						name := strings.Trim(strings.NewReplacer("/", "-", id, "id", run.ID, "id", "?", "-", "&", "-", "=", "-").Replace(page), "-")
+						name := strings.Trim(strings.NewReplacer("/", "-", id, "id", run.ID, "id", role, "role", "?", "-", "&", "-", "=", "-").Replace(page), "-")
 						p.picture(filepath.Join(pictures, fmt.Sprintf("%s.%d.%s.png", name, width, scheme)))
 					}
 				}
 			})
 		}
 	}
+}
+
+// furnishRoles makes roles of the environment and of one account, and lets
+// users hold one of them, whose ID it returns.
+func furnishRoles(t *testing.T, w *site, account string) string {
+	t.Helper()
+	cli := backoffice.CommandLine()
+	var id string
+	for _, r := range []backoffice.Role{
+		{Key: "support", Name: "Support", Description: "Helps other users of the account to get in", Level: 5,
+			Permissions: backoffice.Permissions{"fe.secure.read.*", backoffice.WriteUsers, backoffice.ReadSubAccounts, "billing.read", "billing.invoices.download"}},
+		{Key: "billing", Name: "Billing", Description: "Sees and pays invoices", Level: 20, Permissions: backoffice.Permissions{"billing.*"}},
+		{Key: "auditor", Name: "Prüfung der Jahresabschlüsse und der Abrechnungen", Level: 30, Permissions: backoffice.Permissions{backoffice.ReadOwnTrail}, AccountID: account},
+	} {
+		made, err := w.store.CreateRole(ctx, cli, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id == "" {
+			id = made.ID
+		}
+	}
+	var users strings.Builder
+	users.WriteString("email,name,account_id,roles\n")
+	for i := range 70 {
+		fmt.Fprintf(&users, "holder%02d@kontor.example,Holder %d,%s,%s\n", i, i, account, []string{"support", "support;billing", "support;read-only", "support;auditor"}[i%4])
+	}
+	run, err := w.store.PlanImport(ctx, *owner(), false, func(yield func(store.ImportFile, error) bool) {
+		yield(store.ImportFile{Kind: backoffice.ImportUsers, Name: "users.csv", Reader: strings.NewReader(users.String())}, nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.ApplyImport(ctx, *owner(), run.ID, func(int64, int64) {}); err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
 
 // customers gives the files of the small set of customers, refused rows among them.

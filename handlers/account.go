@@ -107,6 +107,9 @@ type accountForms struct {
 // recentEvents is how many entries of the trail the page shows.
 const recentEvents = 10
 
+// accountRolesShown is how many roles of its own an account's page names.
+const accountRolesShown = 8
+
 // accountPart reads what a section shows, when it is shown.
 type accountPart struct {
 	id   string
@@ -168,6 +171,14 @@ func (c *call) accountParts(scene *views.AccountScene, forms accountForms, has *
 		}, &has.SubAccounts},
 		{views.AccountDetailsID, func() (templ.Component, error) { return views.AccountDetails(s, forms.details), nil }, &has.Details},
 		{views.AccountPolicyID, func() (templ.Component, error) { return c.policySection(scene) }, &has.Policy},
+		{views.AccountRolesID, func() (templ.Component, error) {
+			p, err := st.AccountRoles(ctx, a.ID, "", "")
+			props := views.AccountRolesProps{Rows: p.Rows, More: p.Next != "", MayWrite: c.may(backoffice.WriteRoles)}
+			if len(props.Rows) > accountRolesShown {
+				props.Rows, props.More = props.Rows[:accountRolesShown], true
+			}
+			return views.AccountRoles(s, props), err
+		}, &has.Roles},
 		{views.AccountEventsID, func() (templ.Component, error) {
 			p, err := st.Events(ctx, backoffice.EventFilter{Account: a.ID}, "", recentEvents)
 			return views.RecentEvents(views.RecentEventsProps{Rows: p.Rows, Now: s.Now, All: c.s.link("/backoffice/audit?account=" + url.QueryEscape(a.ID)),

@@ -238,6 +238,16 @@ func (w *site) objectsFor(a attacker) objects {
 		w.t.Fatal(err)
 	}
 	o.own["import"] = plan.ID
+	for key, into := range map[string]map[string]string{"role": o.own, "deleted": o.foreign} {
+		role, err := w.store.CreateRole(ctx, cli, backoffice.Role{Key: key + "-" + id, Name: "Role " + id, Level: 5})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		into["roles"] = role.ID
+	}
+	if err := w.store.DeleteRole(ctx, cli, o.foreign["roles"], ""); err != nil {
+		w.t.Fatal(err)
+	}
 	return o
 }
 

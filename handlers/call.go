@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -46,7 +47,7 @@ func (c *call) page(title, part string) (views.Page, error) {
 	}
 	p.Nav = views.Navigation(c.s.base, part, counts)
 	if !c.may(backoffice.Import) {
-		p.Nav.Main = p.Nav.Main[:1]
+		p.Nav.Main = slices.DeleteFunc(p.Nav.Main, func(i views.NavItem) bool { return i.Href == c.s.link("/backoffice/import") })
 	}
 	if t, ok := c.takeFlash(); ok {
 		p.Toasts = append(p.Toasts, t)

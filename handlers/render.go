@@ -158,9 +158,12 @@ func (f flashSealer) sum(b []byte) []byte {
 
 func (s *server) flashCookie() string { return s.cookieName("flash") }
 
+// maxFlash is how many bytes a toast may have to travel with a redirect.
+const maxFlash = 2000
+
 func (c *call) putFlash(t ui.ToastProps) {
 	b, err := json.Marshal(t)
-	if err != nil || len(b) > 2000 {
+	if err != nil || len(b) > maxFlash {
 		return
 	}
 	v := base64.RawURLEncoding.EncodeToString(append(c.s.flash.sum(b), b...))

@@ -59,6 +59,7 @@ func (s *server) routes() []route {
 	list = append(list, s.accountRoutes()...)
 	list = append(list, s.binRoutes()...)
 	list = append(list, s.metadataRoutes()...)
+	list = append(list, s.roleRoutes()...)
 	list = append(list, s.importRoutes()...)
 	list = append(list, s.eventRoutes()...)
 	list = append(list, s.devRoutes()...)

@@ -113,7 +113,7 @@ func (s AccountScene) crumbs() []ui.Crumb {
 // AccountSections are the sections of the page; those that are nil are not shown.
 type AccountSections struct {
 	Figures, Engagement, Users, SubAccounts, Details, Logo templ.Component
-	Policy, Metadata, Events                               templ.Component
+	Policy, Roles, Metadata, Events                        templ.Component
 }
 
 // Ids of the sections: each is named in the address of the page, behind the #.
@@ -126,6 +126,7 @@ const (
 	AccountDetailsID     = "details"
 	AccountLogoID        = "logo"
 	AccountPolicyID      = "policy"
+	AccountRolesID       = "roles"
 	AccountMetadataID    = "metadata"
 	AccountEventsID      = "events"
 )

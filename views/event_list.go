@@ -197,6 +197,8 @@ func (v EventsView) objectLink(e backoffice.EventRow) string {
 	case !e.Exists:
 	case e.ObjectKind == "account":
 		return AccountPath(v.Page.Base, e.ObjectID)
+	case e.ObjectKind == "role":
+		return v.Page.Link(RolePath(e.ObjectID))
 	case e.ObjectKind == "import":
 		return v.Page.Link("/backoffice/import/" + url.PathEscape(e.ObjectID))
 	}
@@ -209,7 +211,7 @@ func (v EventsView) objectLink(e backoffice.EventRow) string {
 	return ""
 }
 
-var objectKinds = map[string]string{"account": "Account", "staff": "Staff", "token": "API token", "view": "Saved view", "import": "Import",
+var objectKinds = map[string]string{"account": "Account", "staff": "Staff", "token": "API token", "view": "Saved view", "import": "Import", "role": "Role",
 	"environment": "Environment", "setup-link": "Set-up link", "user": "User"}
 
 func objectKind(kind string) string {

@@ -56,6 +56,7 @@ type NavCounts struct {
 // Parts of the backoffice, for Navigation and SettingsTabs.
 const (
 	PartAccounts = "accounts"
+	PartRoles    = "roles"
 	PartImport   = "import"
 	PartAudit    = "audit"
 	PartBin      = "bin"
@@ -70,6 +71,7 @@ func Navigation(base, current string, counts NavCounts) Nav {
 	return Nav{
 		Main: []NavItem{
 			item(PartAccounts, "Accounts", "/backoffice/accounts", "building-2", counts.Accounts),
+			item(PartRoles, "Roles", "/backoffice/roles", "shield-user", ""),
 			item(PartImport, "Import", "/backoffice/import", "upload", ""),
 		},
 		Record: []NavItem{
