@@ -11,7 +11,18 @@ ALTER TABLE users ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
 ALTER TABLE users ADD COLUMN factors INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE users ADD COLUMN deleted_at BIGINT;
 ALTER TABLE users ADD COLUMN deletion_id TEXT {{.Raw}};
-
+{{if .SQLite}}
+-- +goose StatementBegin
+CREATE TRIGGER users_binned AFTER UPDATE OF deleted_at ON users
+WHEN NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL
+BEGIN
+  UPDATE identities SET version = version + 1;
+END;
+-- +goose StatementEnd
+{{else}}
+CREATE TRIGGER users_binned AFTER UPDATE OF deleted_at ON users FOR EACH ROW
+  WHEN (NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL) EXECUTE FUNCTION identities_changed();
+{{end}}
 -- The last one is the password; those before it are its history, as far as a
 -- policy can ask for it.
 CREATE TABLE passwords (

@@ -240,8 +240,8 @@ func (t *tx) writeReports(list []*report) (int64, error) {
 
 var (
 	lookupVisitAccounts = inList(`SELECT key, id FROM accounts WHERE deleted_at IS NULL AND id`, ``)
-	lookupVisitEmails   = inList(`SELECT key, email, locked FROM users WHERE email`, ``)
-	lookupVisitUsers    = inList(`SELECT key, id, locked FROM users WHERE id`, ``)
+	lookupVisitEmails   = inList(`SELECT key, email, locked FROM users WHERE deleted_at IS NULL AND email`, ``)
+	lookupVisitUsers    = inList(`SELECT key, id, locked FROM users WHERE deleted_at IS NULL AND id`, ``)
 	lookupVisitMembers  = newRowList(`WITH wanted (account_key, user_key) AS (VALUES `, []string{"CAST($ AS BIGINT)", "CAST($ AS BIGINT)"},
 		`) SELECT m.account_key, m.user_key, m.key, m.disabled, CASE WHEN m.visits > 0 THEN m.last_visit_at ELSE 0 END
 		FROM wanted w CROSS JOIN memberships m WHERE m.account_key = w.account_key AND m.user_key = w.user_key`, 0)

@@ -56,6 +56,13 @@ func TestVisitsKnownUntil(t *testing.T) {
 			func(t *testing.T, s *store.Store, _ *storetest.Clock) {
 				tamper(t, s, `UPDATE memberships SET disabled = FALSE`)
 			}, 0},
+		{"user binned", "email", "no user of the account",
+			func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+				tamper(t, s, `UPDATE users SET deleted_at = 1 WHERE email = 'hana@nord.example'`)
+			},
+			func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+				tamper(t, s, `UPDATE users SET deleted_at = NULL WHERE email = 'hana@nord.example'`)
+			}, 0},
 		{"address changed", "email", "no user of the account",
 			func(t *testing.T, s *store.Store, _ *storetest.Clock) {
 				tamper(t, s, `UPDATE users SET email = 'hanna@nord.example' WHERE email = 'hana@nord.example'`)
