@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -119,7 +120,7 @@ type applyRow struct {
 	gone   int64 // of n, visits whose users were taken away meanwhile
 }
 
-const selectApplyRows = `SELECT seq, kind, action, n, subject, data FROM import_rows WHERE import_key = $1 AND seq >= $2 AND action IN ('create', 'update') ORDER BY seq LIMIT 64`
+const selectApplyRows = `SELECT seq, kind, action, n, subject, data FROM import_rows WHERE import_key = $1 AND seq >= $2 AND action IN ('create', 'update') ORDER BY seq LIMIT 256`
 
 func scanApplyRow(r rowScanner) (v *applyRow, err error) {
 	v = &applyRow{}
@@ -353,6 +354,8 @@ var (
 		`) SELECT m.account_key, m.user_key, m.key, m.created_at, m.last_visit_at FROM wanted w CROSS JOIN memberships m WHERE m.account_key = w.account_key AND m.user_key = w.user_key`, 0)
 	insertMembershipsBulk = newRowList(`INSERT INTO memberships (account_key, user_key, status, created_at, counted_at) VALUES `, plainTuple(5),
 		` RETURNING key, account_key, user_key`, 0)
+	addUsersBulk = newRowList(`WITH v (key, n) AS (VALUES `, []string{"CAST($ AS BIGINT)", "CAST($ AS BIGINT)"},
+		`) UPDATE engagement SET users = users + v.n FROM v WHERE engagement.account_key = v.key`, 0)
 	insertRolesBulk = newRowList(`INSERT INTO membership_roles (membership_key, role_key) VALUES `, plainTuple(2), ``, 0)
 )
 
@@ -469,7 +472,6 @@ func (t *tx) applyMemberships(list []*applyRow) error {
 	made := map[accountUser]*applyRow{}
 	given := map[accountUser][]int64{}
 	more := map[int64]int64{}
-	var order []int64
 	var args []any
 	for i, row := range list {
 		m, w := members[i], wanted[i]
@@ -499,9 +501,7 @@ func (t *tx) applyMemberships(list []*applyRow) error {
 		args = append(args, w.account, w.user, string(backoffice.PendingLogin), created, counted)
 		made[w], given[w] = row, keys
 		t.kpi.countMembership(counted, 1)
-		if more[w.account]++; more[w.account] == 1 {
-			order = append(order, w.account)
-		}
+		more[w.account]++
 	}
 	var roleArgs []any
 	err = insertMembershipsBulk.query(t.ctx, t, nil, args, func(r rowScanner) error {
@@ -520,12 +520,11 @@ func (t *tx) applyMemberships(list []*applyRow) error {
 	if err := insertRolesBulk.exec(t, nil, roleArgs); err != nil {
 		return err
 	}
-	for _, account := range order {
-		if err := t.one(`UPDATE engagement SET users = users + $1 WHERE account_key = $2`, more[account], account); err != nil {
-			return err
-		}
+	args = args[:0]
+	for _, account := range slices.Sorted(maps.Keys(more)) {
+		args = append(args, account, more[account])
 	}
-	return nil
+	return addUsersBulk.exec(t, nil, args)
 }
 
 // membershipRoles returns the keys of a membership's roles, sorted.

@@ -84,7 +84,23 @@ func (t *tx) applyVisits(list []*applyRow) error {
 	if err != nil {
 		return err
 	}
-	batch := &visitBatch{t: t, members: map[int64]*memberVisits{}, waiting: map[int64]bool{}}
+	batch := &visitBatch{t: t, members: map[int64]*memberVisits{}, accounts: map[int64]*visitedAccount{}, waiting: map[int64]bool{}}
+	var keys []int64
+	for _, id := range ids {
+		if a := accounts[id]; a.key != 0 && batch.accounts[a.key] == nil {
+			batch.accounts[a.key] = &visitedAccount{}
+			keys = append(keys, a.key)
+		}
+	}
+	if err := lookup(t.ctx, t, lookupVisited, keys, func(r rowScanner) error {
+		var key int64
+		a := visitedAccount{}
+		err := r.Scan(&key, &a.created, &a.last, &a.visits, &a.day, &a.packed)
+		*batch.accounts[key] = a
+		return err
+	}); err != nil {
+		return err
+	}
 	for i, row := range list {
 		account := accounts[ids[i]]
 		if account.key == 0 {
@@ -102,11 +118,13 @@ type memberVisits struct{ n, last int64 }
 
 // visitBatch gathers the visits of some rows, to write them together.
 type visitBatch struct {
-	t       *tx
-	args    []any
-	members map[int64]*memberVisits // by membership
-	order   []int64
-	waiting map[int64]bool // accounts whose visits are not written yet
+	t        *tx
+	args     []any                     // of the visits
+	saved    []any                     // of what the accounts' visits add up to
+	accounts map[int64]*visitedAccount // by key
+	members  map[int64]*memberVisits   // by membership
+	order    []int64
+	waiting  map[int64]bool // accounts whose visits are not written yet
 }
 
 // apply writes those visits of a row that are not there yet.
@@ -118,12 +136,7 @@ func (b *visitBatch) apply(row *applyRow, account accountBirth, v importedVisits
 			return err
 		}
 	}
-	var last, visits, recentDay int64
-	var packed []byte
-	if err := t.get(`SELECT last_visit_at, visits, recent_day, recent FROM engagement WHERE account_key = $1`, account.key).
-		Scan(&last, &visits, &recentDay, &packed); err != nil {
-		return err
-	}
+	a := b.accounts[account.key]
 	first, final := v.days[0], v.days[len(v.days)-1]
 	type dayUser struct {
 		day  backoffice.Day
@@ -131,7 +144,7 @@ func (b *visitBatch) apply(row *applyRow, account accountBirth, v importedVisits
 	}
 	there := map[dayUser]bool{}
 	var had []backoffice.Day
-	if visits > 0 {
+	if a.visits > 0 {
 		// The days around tell which windows were active already.
 		rows, err := t.rows(t.ctx, `SELECT day, user_key FROM visits WHERE account_key = $1 AND day BETWEEN $2 AND $3 ORDER BY day`,
 			account.key, int64(first-w), int64(final+w))
@@ -147,8 +160,8 @@ func (b *visitBatch) apply(row *applyRow, account accountBirth, v importedVisits
 			return err
 		}
 	}
-	newest := max(backoffice.Day(recentDay), final)
-	recent := unpackRecent(packed, backoffice.Day(recentDay), newest)
+	newest := max(a.day, final)
+	recent := unpackRecent(a.packed, a.day, newest)
 	all := slices.Clone(had)
 	var skipped []int
 	exact := map[int]int64{}
@@ -179,7 +192,7 @@ func (b *visitBatch) apply(row *applyRow, account accountBirth, v importedVisits
 		}
 		mv.n++
 		mv.last = max(mv.last, at)
-		last = max(last, at)
+		a.last = max(a.last, at)
 		if len(all) == 0 || all[len(all)-1] != day {
 			all = append(all, day)
 		}
@@ -200,8 +213,9 @@ func (b *visitBatch) apply(row *applyRow, account accountBirth, v importedVisits
 	t.kpi.countActive(account.created, had, -1)
 	t.kpi.countActive(account.created, slices.Compact(all), 1)
 	b.waiting[account.key] = true
-	return t.one(`UPDATE engagement SET visits = $1, last_visit_at = $2, recent_day = $3, recent = $4 WHERE account_key = $5`,
-		visits+added, last, int64(newest), packRecent(recent), account.key)
+	a.visits, a.day, a.packed = a.visits+added, newest, packRecent(recent)
+	b.saved = append(b.saved, account.key, a.visits, a.last, int64(a.day), a.packed)
+	return nil
 }
 
 // flush writes the visits, and counts them to their memberships.
@@ -215,7 +229,10 @@ func (b *visitBatch) flush() error {
 	}
 	clear(b.members)
 	clear(b.waiting)
-	b.args, b.order = b.args[:0], b.order[:0]
+	if err := saveVisited[b.t.s.dialect.engine.SQLite].exec(b.t, nil, b.saved); err != nil {
+		return err
+	}
+	b.args, b.saved, b.order = b.args[:0], b.saved[:0], b.order[:0]
 	return addVisitsBulk.exec(b.t, nil, args)
 }
 

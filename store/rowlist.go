@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // rowList is a statement with a list of rows, in the few sizes that it is prepared
@@ -12,37 +13,49 @@ import (
 type rowList struct {
 	head, tail string
 	tuple      []string // of one row: "$" for a parameter, or text around one as in "CAST($ AS BIGINT)"
-	texts      map[int]string
+	fixed      int
+	texts      sync.Map // number of rows -> statement
 }
 
-var rowListSizes = [...]int{64, 8, 1}
+// rowListSizes are numbers of rows. A statement to a server costs the way there
+// and back, whatever it holds.
+func (d *dialect) rowListSizes() []int {
+	if d.engine.PostgreSQL {
+		return []int{512, 64, 8, 1}
+	}
+	return []int{64, 8, 1}
+}
 
 // newRowList prepares head, the rows, tail. fixed parameters $1 … $fixed stand in
 // head or tail and come before those of the rows.
 func newRowList(head string, tuple []string, tail string, fixed int) *rowList {
-	b := &rowList{head: head, tail: tail, tuple: tuple, texts: map[int]string{}}
-	for _, size := range rowListSizes {
-		var t strings.Builder
-		t.WriteString(head)
-		n := fixed
-		for row := range size {
-			if row > 0 {
+	return &rowList{head: head, tail: tail, tuple: tuple, fixed: fixed}
+}
+
+func (b *rowList) text(rows int) string {
+	if t, ok := b.texts.Load(rows); ok {
+		return t.(string)
+	}
+	var t strings.Builder
+	t.WriteString(b.head)
+	n := b.fixed
+	for row := range rows {
+		if row > 0 {
+			t.WriteString(", ")
+		}
+		t.WriteByte('(')
+		for i, part := range b.tuple {
+			if i > 0 {
 				t.WriteString(", ")
 			}
-			t.WriteByte('(')
-			for i, part := range tuple {
-				if i > 0 {
-					t.WriteString(", ")
-				}
-				n++
-				t.WriteString(strings.Replace(part, "$", "$"+strconv.Itoa(n), 1))
-			}
-			t.WriteByte(')')
+			n++
+			t.WriteString(strings.Replace(part, "$", "$"+strconv.Itoa(n), 1))
 		}
-		t.WriteString(tail)
-		b.texts[size] = t.String()
+		t.WriteByte(')')
 	}
-	return b
+	t.WriteString(b.tail)
+	b.texts.Store(rows, t.String())
+	return t.String()
 }
 
 // plainTuple is a row of n parameters.
@@ -56,15 +69,15 @@ func plainTuple(n int) []string {
 
 // each calls do with the statements that write all rows, whose values stand one
 // after the other in args.
-func (b *rowList) each(fixed, args []any, do func(text string, args []any) error) error {
+func (b *rowList) each(d *dialect, fixed, args []any, do func(text string, args []any) error) error {
 	width := len(b.tuple)
-	for _, size := range rowListSizes {
+	for _, size := range d.rowListSizes() {
 		for len(args) >= size*width {
 			list := args[:size*width]
 			if len(fixed) > 0 {
 				list = append(append(make([]any, 0, len(fixed)+len(list)), fixed...), list...)
 			}
-			if err := do(b.texts[size], list); err != nil {
+			if err := do(b.text(size), list); err != nil {
 				return err
 			}
 			args = args[size*width:]
@@ -75,7 +88,7 @@ func (b *rowList) each(fixed, args []any, do func(text string, args []any) error
 
 // exec runs the statement for all rows.
 func (b *rowList) exec(t *tx, fixed, args []any) error {
-	return b.each(fixed, args, func(text string, args []any) error {
+	return b.each(t.s.dialect, fixed, args, func(text string, args []any) error {
 		_, err := t.exec(text, args...)
 		return err
 	})
@@ -84,7 +97,7 @@ func (b *rowList) exec(t *tx, fixed, args []any) error {
 // query runs the statement for all rows and calls scan for each row that it
 // returns, in no order.
 func (b *rowList) query(ctx context.Context, r reader, fixed, args []any, scan func(rowScanner) error) error {
-	return b.each(fixed, args, func(text string, args []any) error {
+	return b.each(r.engine(), fixed, args, func(text string, args []any) error {
 		rows, err := r.rows(ctx, text, args...)
 		return eachRow(rows, err, scan)
 	})

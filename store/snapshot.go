@@ -27,6 +27,8 @@ func (s *Store) snapshot(ctx context.Context) (*snapshot, error) {
 
 func (n *snapshot) close() { n.tx.Rollback() }
 
+func (n *snapshot) engine() *dialect { return n.s.dialect }
+
 func (n *snapshot) rows(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
 	rows, err := n.tx.QueryContext(ctx, n.s.dialect.text(text), n.s.dialect.args(args)...)
 	if err != nil {

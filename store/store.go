@@ -134,7 +134,7 @@ func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 	if err := s.write.PingContext(ctx); err != nil {
 		return fmt.Errorf("%w: %s (%v)", ErrForeign, path, err)
 	}
-	if _, err := s.write.ExecContext(ctx, "PRAGMA journal_size_limit = 67108864"); err != nil {
+	if _, err := s.write.ExecContext(ctx, "PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4096"); err != nil {
 		return err
 	}
 	if err := s.migrate(ctx, o); err != nil {

@@ -48,6 +48,8 @@ func (q query) row(ctx context.Context, text string, args ...any) row {
 	return row{s: q.s, row: st.QueryRowContext(ctx, q.s.dialect.args(args)...)}
 }
 
+func (q query) engine() *dialect { return q.s.dialect }
+
 // row is a *sql.Row whose Scan returns the errors that verbs promise.
 type row struct {
 	s   *Store
@@ -67,6 +69,7 @@ func (r row) Scan(dest ...any) error {
 type reader interface {
 	rows(ctx context.Context, text string, args ...any) (*sql.Rows, error)
 	row(ctx context.Context, text string, args ...any) row
+	engine() *dialect
 }
 
 // tx is a unit of work under way. At most one is writing at any moment, on both
@@ -107,6 +110,8 @@ func (t *tx) rows(_ context.Context, text string, args ...any) (*sql.Rows, error
 func (t *tx) row(_ context.Context, text string, args ...any) row {
 	return row{s: t.s, row: t.row_(t.ctx, text, t.s.dialect.args(args)...)}
 }
+
+func (t *tx) engine() *dialect { return t.s.dialect }
 
 func (t *tx) get(text string, args ...any) row { return t.row(t.ctx, text, args...) }
 
