@@ -138,6 +138,7 @@ type figures struct {
 	p50, p95, p99 time.Duration
 	cpu           time.Duration // of the server's process, per request
 	bytes         int64         // of an answer, compressed
+	samples       []sample
 }
 
 func (f figures) String() string {
@@ -233,11 +234,17 @@ func (s *process) load(connections int, run func(stop <-chan struct{}, c *client
 	if len(samples) == 0 {
 		return f
 	}
-	slices.SortFunc(samples, func(a, b sample) int { return int(a.took - b.took) })
-	at := func(p int) time.Duration { return samples[(len(samples)-1)*p/100].took }
-	f.p50, f.p95, f.p99 = at(50), at(95), at(99)
+	f.summarize(samples)
 	f.perSecond = float64(len(samples)) / took.Seconds()
 	f.cpu = spent / time.Duration(len(samples))
-	f.bytes = samples[len(samples)/2].bytes
 	return f
+}
+
+// summarize fills in how long the answers took.
+func (f *figures) summarize(samples []sample) {
+	slices.SortFunc(samples, func(a, b sample) int { return int(a.took - b.took) })
+	at := func(p int) time.Duration { return samples[(len(samples)-1)*p/100].took }
+	f.requests, f.samples = len(samples), samples
+	f.p50, f.p95, f.p99 = at(50), at(95), at(99)
+	f.bytes = samples[len(samples)/2].bytes
 }

@@ -2,41 +2,51 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
-	"steward/backoffice"
 	"steward/store"
 )
 
-// writeResult is what writing gave.
+// writeResult is what writing gave: batches of 1,000 visits by 8 connections.
 type writeResult struct {
-	seen, unseen figures // batches of 1,000 visits: users seen that day before, and not
-	page         figures // the accounts page while both ran
+	fresh    figures // each user for the first time on a day
+	repeated figures // visits that were sent before
+	half     figures // one of each in turns
+	later    figures // users seen on that day before, at later instants
+	page     figures // the accounts page meanwhile
+	quiet    figures // the same before anything was written
+	after    figures // the accounts page, each right after a write
+	memory   int64   // PSS after all of it
+
+	accounts  float64 // accounts made in a second by an import beside the server
+	importing figures // the accounts page meanwhile
 }
 
-const batch = 1000
+const (
+	batch = 1000
+	// again is how many users the repeated visits are of, mostUsers how many there are in all.
+	again, mostUsers = 20 * batch, 400 * batch
+)
 
-// measureWrites sends visits in batches to a copy of the data, and opens the
-// accounts page meanwhile.
+// measureWrites sends visits in batches to a copy of the data, and imports
+// accounts into it, while the accounts page is being opened.
 func measureWrites(o options, database string) (*writeResult, error) {
 	name := filepath.Join(outDir, "writes.db")
 	if err := copyFile(database, name); err != nil {
 		return nil, err
 	}
-	defer os.Remove(name)
-	users, err := visitors(name, 10_000)
-	if err != nil {
-		return nil, err
-	}
+	defer removeDatabase(name)
 	token, _, _, err := run(nil, binary("steward"), "--database", name, "token", "add", "bench "+time.Now().Format(time.RFC3339Nano), "--scope", "visits:write")
 	if err != nil {
 		return nil, err
@@ -46,184 +56,264 @@ func measureWrites(o options, database string) (*writeResult, error) {
 		return nil, err
 	}
 	defer func() { s.end() }()
+	token = strings.TrimSpace(token)
+	users, err := s.visitors(name, token)
+	if err != nil {
+		return nil, err
+	}
 	r := &writeResult{}
-	pages := make(chan figures, 1)
-	go func() {
-		page := get(accountsPath, s.cookie)
-		pages <- open(s.process, 8, 50, 2*o.length+500*time.Millisecond, func(int) request { return page })
-	}()
-	post := func(at func(i int) time.Time) (figures, error) {
-		f := closed(s.process, 8, o.length, func(i int) request {
-			return post("/api/v1/visits", "application/json", strings.TrimSpace(token), visits(users, uint64(i), at(i)))
-		})
-		if f.failed > 0 || f.requests == 0 {
-			return f, fmt.Errorf("visits: %d batches failed, the first with: %w", f.failed, f.firstErr)
-		}
-		return f, nil
+	page := get(accountsPath, s.cookie)
+	const rate = 50
+	meanwhile := func(length time.Duration) chan figures {
+		pages := make(chan figures, 1)
+		go func() { pages <- open(s.process, 8, rate, length, func(int) request { return page }) }()
+		return pages
+	}
+	if r.quiet, err = whole("pages", <-meanwhile(o.length)); err != nil {
+		return nil, err
 	}
 	now := time.Now().UTC().Add(-time.Second)
-	if r.unseen, err = post(func(i int) time.Time { return now.AddDate(-1, 0, -i/10-40) }); err != nil {
+	// The n-th visit of all: each user today, then each on days long ago.
+	fresh := func(n int) visit {
+		at := now
+		if round := n / len(users); round > 0 {
+			at = now.AddDate(0, 0, -400-round)
+		}
+		return visit{users[n%len(users)], at}
+	}
+	old := users[:min(again, len(users))]
+	repeated := func(c *rand.Rand) visit { return visit{old[c.IntN(len(old))], now} }
+	sent := 0
+	send := func(next func(c *rand.Rand, i, j int) visit) (figures, error) {
+		first := sent
+		f := closed(s.process, 8, o.length, func(i int) request {
+			c := rand.New(rand.NewPCG(uint64(first+i), 1))
+			return post("/api/v1/visits", "application/json", token, body(func(j int) visit { return next(c, first+i, j) }))
+		})
+		sent += f.requests + 8
+		return whole("visits", f)
+	}
+	pages := meanwhile(4*o.length + 500*time.Millisecond)
+	if r.fresh, err = send(func(_ *rand.Rand, i, j int) visit { return fresh(i*batch + j) }); err != nil {
 		return nil, err
 	}
-	if r.seen, err = post(func(int) time.Time { return time.Now().UTC().Add(-time.Second) }); err != nil {
+	// Whoever is to be seen again has been seen.
+	for i := 0; i < len(old); i += batch {
+		if err := s.send(token, body(func(j int) visit { return visit{old[(i+j)%len(old)], now} })); err != nil {
+			return nil, err
+		}
+	}
+	if r.repeated, err = send(func(c *rand.Rand, _, _ int) visit { return repeated(c) }); err != nil {
 		return nil, err
 	}
-	r.page = <-pages
+	if r.half, err = send(func(c *rand.Rand, i, j int) visit {
+		if j%2 == 0 {
+			return repeated(c)
+		}
+		return fresh(i*batch + j)
+	}); err != nil {
+		return nil, err
+	}
+	if r.later, err = send(func(c *rand.Rand, _, _ int) visit {
+		return visit{old[c.IntN(len(old))], time.Now().UTC().Add(-time.Second)}
+	}); err != nil {
+		return nil, err
+	}
+	if r.page, err = whole("pages", <-pages); err != nil {
+		return nil, err
+	}
+	r.memory = s.memory()
+	if r.after, err = s.afterWrites(o, token, page, old); err != nil {
+		return nil, err
+	}
+	if err := r.importBeside(s, name, meanwhile); err != nil {
+		return nil, err
+	}
 	if err := s.end(); err != nil {
 		return nil, err
 	}
 	return r, check(name)
 }
 
+// whole refuses figures of a load in which something failed.
+func whole(what string, f figures) (figures, error) {
+	if f.failed > 0 || f.requests == 0 {
+		return f, fmt.Errorf("%s: %d failed of %d, the first with: %w", what, f.failed, f.failed+f.requests, f.firstErr)
+	}
+	return f, nil
+}
+
+// send sends one batch.
+func (s *steward) send(token string, batch []byte) error {
+	c := &client{addr: s.addr}
+	defer c.close()
+	status, _, err := c.do(post("/api/v1/visits", "application/json", token, batch))
+	return failure(status, err)
+}
+
+// afterWrites opens the page each time after one visit was written: what the
+// page keeps between two writes does not help it.
+func (s *steward) afterWrites(o options, token string, page request, users []visitor) (figures, error) {
+	c := &client{addr: s.addr}
+	defer c.close()
+	f := figures{}
+	var took []sample
+	for begun := time.Now(); time.Since(begun) < o.length; {
+		if err := s.send(token, body(func(int) visit { return visit{users[len(took)%len(users)], time.Now().UTC().Add(-time.Second)} })); err != nil {
+			return f, err
+		}
+		asked := time.Now()
+		status, n, err := c.do(page)
+		if err := failure(status, err); err != nil {
+			return f, err
+		}
+		took = append(took, sample{time.Since(asked), n})
+	}
+	f.summarize(took)
+	return f, nil
+}
+
+// importBeside imports accounts into the database of a server that is running,
+// and opens the page as long as that takes.
+func (r *writeResult) importBeside(s *steward, database string, meanwhile func(time.Duration) chan figures) error {
+	file := filepath.Join(outDir, "beside.csv")
+	defer os.Remove(file)
+	const n = 20_000
+	if err := writeAccounts(file, n); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	var took time.Duration
+	go func() {
+		var err error
+		_, took, _, err = run(nil, binary("steward"), "--database", database, "import", "--accounts", file, "--json")
+		done <- err
+	}()
+	var all []sample
+	for {
+		f, err := whole("pages", <-meanwhile(500*time.Millisecond))
+		if err != nil {
+			return err
+		}
+		all = append(all, f.samples...)
+		select {
+		case err := <-done:
+			r.accounts = float64(n) / took.Seconds()
+			r.importing.summarize(all)
+			return err
+		default:
+		}
+	}
+}
+
 type visitor struct{ account, email string }
 
-// visitors draws users of accounts all over the list.
-func visitors(database string, most int) ([]visitor, error) {
-	ctx := context.Background()
-	s, err := store.Open(ctx, database, store.Options{MustExist: true})
+// exported reads users of accounts as the export writes them, shuffled.
+func exported(database string) ([]visitor, error) {
+	cmd := exec.Command(binary("steward"), "--database", database, "export", "users")
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()
-	var out []visitor
-	cursor := ""
-	for len(out) < most {
-		p, err := s.Accounts(ctx, backoffice.AccountFilter{Sort: backoffice.SortPrimaryUser}, cursor)
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill() // most are enough
+	rows := csv.NewReader(out)
+	head, err := rows.Read()
+	if err != nil {
+		return nil, err
+	}
+	email, account := slices.Index(head, "email"), slices.Index(head, "account_id")
+	if email < 0 || account < 0 {
+		return nil, fmt.Errorf("the export of users has the columns %q", head)
+	}
+	var users []visitor
+	for len(users) < mostUsers {
+		row, err := rows.Read()
+		if err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		if row[account] != "" {
+			users = append(users, visitor{row[account], row[email]})
+		}
+	}
+	rand.New(rand.NewPCG(1, 1)).Shuffle(len(users), func(i, j int) { users[i], users[j] = users[j], users[i] })
+	return users, nil
+}
+
+// visitors are users who may be seen. Those who may not are named by the refusal
+// of a batch in which one visit is of nobody: nothing of it is recorded.
+func (s *steward) visitors(database, token string) ([]visitor, error) {
+	all, err := exported(database)
+	if err != nil {
+		return nil, err
+	}
+	var users []visitor
+	for len(all) > 0 {
+		list := all[:min(batch-1, len(all))]
+		all = all[len(list):]
+		at := time.Now().UTC().Add(-time.Minute)
+		b := body(func(j int) visit {
+			if j < len(list) {
+				return visit{list[j], at}
+			}
+			return visit{visitor{"nobody", "nobody@bench.example"}, at}
+		})
+		q, err := http.NewRequest(http.MethodPost, "http://"+s.addr+"/api/v1/visits", bytes.NewReader(b))
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range p.Rows {
-			members, err := s.Members(ctx, backoffice.Account{Key: a.Key, Engagement: a.Engagement}, backoffice.MemberFilter{})
-			if err != nil {
-				return nil, err
-			}
-			for _, m := range members.Rows {
-				if !m.Locked && !m.Disabled {
-					out = append(out, visitor{a.ID, m.Email})
-				}
-			}
+		q.Header.Set("Content-Type", "application/json")
+		q.Header.Set("Authorization", "Bearer "+token)
+		res, err := (&http.Client{Timeout: 20 * time.Second}).Do(q)
+		if err != nil {
+			return nil, err
 		}
-		if cursor = p.Next; cursor == "" {
-			break
+		var refused struct{ Errors []store.VisitProblem }
+		err = json.NewDecoder(res.Body).Decode(&refused)
+		res.Body.Close()
+		if err != nil || res.StatusCode != http.StatusUnprocessableEntity {
+			return nil, fmt.Errorf("visits of nobody: status %d, %v", res.StatusCode, err)
+		}
+		gone := map[int]bool{}
+		for _, e := range refused.Errors {
+			gone[e.Index] = true
+		}
+		for i, u := range list {
+			if !gone[i] {
+				users = append(users, u)
+			}
 		}
 	}
-	if len(out) == 0 {
+	if len(users) == 0 {
 		return nil, fmt.Errorf("no users in %s", database)
 	}
-	return out, nil
+	return users, nil
 }
 
-// visits is a batch as the API takes it.
-func visits(users []visitor, seed uint64, at time.Time) []byte {
-	r := rand.New(rand.NewPCG(seed, 1))
-	var b bytes.Buffer
-	b.WriteString(`{"visits":[`)
-	for i := range batch {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		u := users[r.IntN(len(users))]
-		b.WriteString(`{"account_id":"` + u.account + `","email":"` + u.email + `","at":"`)
-		b.Write(at.AppendFormat(nil, time.RFC3339))
-		b.WriteString(`"}`)
-	}
-	b.WriteString(`]}`)
-	return b.Bytes()
+type visit struct {
+	visitor
+	at time.Time
 }
 
-// importResult is what the import of files gave.
-type importResult struct {
-	accounts, users, visits int
-	took                    time.Duration
-	most                    int64
-	only                    int // accounts of a file that has only accounts
-	onlyTook                time.Duration
-}
-
-// measureImport imports 100,000 accounts with their users and visits, and apart
-// from it a file that has only accounts.
-func measureImport() (*importResult, error) {
-	r := &importResult{}
-	dir := filepath.Join(outDir, "import")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	file := func(name string) string { return filepath.Join(dir, name) }
-	if err := r.write(file, 100_000); err != nil {
-		return nil, err
-	}
-	_, took, most, err := run(nil, binary("steward"), "--database", file("whole.db"), "import",
-		"--accounts", file("accounts.csv"), "--users", file("users.csv"), "--visits", file("visits.csv"), "--json")
-	if err != nil {
-		return nil, err
-	}
-	r.took, r.most = took, most
-	if err := check(file("whole.db")); err != nil {
-		return nil, err
-	}
-	if _, r.onlyTook, _, err = run(nil, binary("steward"), "--database", file("only.db"), "import", "--accounts", file("only.csv"), "--json"); err != nil {
-		return nil, err
-	}
-	return r, check(file("only.db"))
-}
-
-// write writes the files of the import.
-func (r *importResult) write(file func(string) string, n int) (err error) {
-	sheet := func(name string, head ...string) *csv.Writer {
-		f, e := os.Create(file(name))
-		if e != nil {
-			err = e
-			return csv.NewWriter(io.Discard)
+// body is a batch as the API takes it.
+func body(next func(j int) visit) []byte {
+	b := make([]byte, 0, 160*batch)
+	b = append(b, `{"visits":[`...)
+	for j := range batch {
+		if j > 0 {
+			b = append(b, ',')
 		}
-		w := csv.NewWriter(f)
-		w.Write(head)
-		return w
+		v := next(j)
+		b = append(append(append(append(b, `{"account_id":"`...), v.account...), `","email":"`...), v.email...)
+		b = v.at.AppendFormat(append(b, `","at":"`...), time.RFC3339)
+		b = append(b, `"}`...)
 	}
-	accounts := sheet("accounts.csv", "id", "name", "created_at", "parent_id", "website", "primary_user_email", "is_reseller", "metadata")
-	only := sheet("only.csv", "id", "name", "created_at", "website", "metadata")
-	users := sheet("users.csv", "email", "name", "account_id", "roles", "created_at")
-	seen := sheet("visits.csv", "account_id", "email", "day")
-	if err != nil {
-		return err
-	}
-	d := backoffice.NewDemo(n, 2, time.Now().Add(-time.Hour))
-	var ids []string
-	for {
-		a, ok := d.Next()
-		if !ok {
-			break
-		}
-		parent := ""
-		if a.Parent >= 0 {
-			parent = ids[a.Parent]
-		}
-		ids = append(ids, a.ID)
-		created := a.CreatedAt.Format(time.RFC3339)
-		accounts.Write([]string{a.ID, a.Name, created, parent, a.Website, a.PrimaryEmail, strconv.FormatBool(a.IsReseller), a.Metadata})
-		if r.accounts++; r.accounts <= 30_000 {
-			only.Write([]string{a.ID, a.Name, created, a.Website, a.Metadata})
-			r.only++
-		}
-		for _, u := range a.Users {
-			role := "read-only"
-			if u.Admin {
-				role = "admin"
-			}
-			users.Write([]string{u.Email, u.Name, a.ID, role, u.CreatedAt.Format(time.RFC3339)})
-			r.users++
-		}
-		for _, v := range a.Visits {
-			seen.Write([]string{a.ID, a.Users[v.User].Email, v.Day.String()})
-			r.visits++
-		}
-	}
-	for _, w := range []*csv.Writer{accounts, only, users, seen} {
-		if w.Flush(); w.Error() != nil {
-			return w.Error()
-		}
-	}
-	return nil
+	return append(b, `]}`...)
 }
 
 func copyFile(from, to string) error {
@@ -232,9 +322,7 @@ func copyFile(from, to string) error {
 		return err
 	}
 	defer in.Close()
-	for _, old := range []string{to + "-wal", to + "-shm"} {
-		os.Remove(old)
-	}
+	removeDatabase(to)
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -244,4 +332,10 @@ func copyFile(from, to string) error {
 		return err
 	}
 	return out.Close()
+}
+
+func removeDatabase(name string) {
+	for _, end := range []string{"", "-wal", "-shm"} {
+		os.Remove(name + end)
+	}
 }
