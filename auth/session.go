@@ -161,16 +161,23 @@ func (s *SessionStore) Current(r *http.Request) (SignedIn, bool, error) {
 
 // SignIn begins a session for a member of staff and sets its cookie. The one
 // that the browser came with, whoever's it was, ends: a session never goes on
-// across a sign-in. address is the network address of the request.
-func (s *SessionStore) SignIn(w http.ResponseWriter, r *http.Request, staff backoffice.Staff, address string) (SignedIn, error) {
+// across a sign-in. address is the network address of the request, mfaAt when a
+// second factor was shown on the way, zero for never.
+func (s *SessionStore) SignIn(w http.ResponseWriter, r *http.Request, staff backoffice.Staff, address string, mfaAt time.Time) (SignedIn, error) {
 	now := s.now()
-	return s.begin(w, r, staff, backoffice.StaffSession{CreatedAt: now, SeenAt: now, Address: address, UserAgent: clipped(r.UserAgent())})
+	return s.begin(w, r, staff, backoffice.StaffSession{CreatedAt: now, SeenAt: now, ProvedAt: now, MFAAt: mfaAt, Address: address, UserAgent: clipped(r.UserAgent())})
 }
 
 // Rotate gives the current session a new cookie, as after a change of the
 // password; the old one is dead. How long the session may last is counted
 // from the sign-in on.
 func (s *SessionStore) Rotate(w http.ResponseWriter, r *http.Request) (SignedIn, error) {
+	return s.Prove(w, r, false)
+}
+
+// Prove is Rotate for a credential that was shown just now; mfa says that it was
+// a second factor.
+func (s *SessionStore) Prove(w http.ResponseWriter, r *http.Request, mfa bool) (SignedIn, error) {
 	current, ok, err := s.Current(r)
 	if err != nil {
 		return SignedIn{}, err
@@ -180,6 +187,10 @@ func (s *SessionStore) Rotate(w http.ResponseWriter, r *http.Request) (SignedIn,
 	}
 	session := current.StaffSession
 	session.SeenAt = s.now()
+	session.ProvedAt = session.SeenAt
+	if mfa {
+		session.MFAAt = session.SeenAt
+	}
 	return s.begin(w, r, current.Staff, session)
 }
 

@@ -98,7 +98,7 @@ func (b *browser) do(act func(http.ResponseWriter, *http.Request)) *http.Respons
 func (b *browser) signIn(staffKey int64) *http.Response {
 	b.t.Helper()
 	return b.do(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := b.store.SignIn(w, r, backoffice.Staff{Key: staffKey}, "203.0.113.7"); err != nil {
+		if _, err := b.store.SignIn(w, r, backoffice.Staff{Key: staffKey}, "203.0.113.7", time.Time{}); err != nil {
 			b.t.Fatal(err)
 		}
 	})
@@ -299,7 +299,7 @@ func TestSessionsAndAFailingTable(t *testing.T) {
 		if _, ok, err := b.store.Current(r); ok || !errors.Is(err, table.fail) {
 			t.Error(ok, err)
 		}
-		if _, err := b.store.SignIn(w, r, backoffice.Staff{Key: 1}, ""); !errors.Is(err, table.fail) {
+		if _, err := b.store.SignIn(w, r, backoffice.Staff{Key: 1}, "", time.Time{}); !errors.Is(err, table.fail) {
 			t.Error(err)
 		}
 		if err := b.store.SignOut(w, r); !errors.Is(err, table.fail) {

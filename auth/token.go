@@ -26,7 +26,10 @@ const (
 	ResetLinkToken     Purpose = "reset-link"
 	VerifyLinkToken    Purpose = "verify-link"
 	ChangeLinkToken    Purpose = "change-link"
-	InvitationToken    Purpose = "invitation"
+
+	PendingStaffToken     Purpose = "pending-staff-sign-in"
+	PasskeyChallengeToken Purpose = "passkey-challenge"
+	InvitationToken       Purpose = "invitation"
 )
 
 const (

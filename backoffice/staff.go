@@ -98,6 +98,8 @@ type StaffSession struct {
 	SeenAt    time.Time
 	Address   string
 	UserAgent string
+	ProvedAt  time.Time // when a credential was shown last
+	MFAAt     time.Time // when a second factor was shown; zero: never
 }
 
 // Actor is the member of staff as the one who acts, in the session and from the

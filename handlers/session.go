@@ -82,7 +82,7 @@ func (s *server) signIn(c *call) error {
 // begin signs a member of staff in. A browser that they were not known by yet
 // becomes one that they are.
 func (s *server) begin(c *call, staff backoffice.Staff, known bool) error {
-	if _, err := s.sessions.SignIn(c.Response(), c.Request(), staff, c.RealIP()); err != nil {
+	if _, err := s.sessions.SignIn(c.Response(), c.Request(), staff, c.RealIP(), time.Time{}); err != nil {
 		return err
 	}
 	if known {

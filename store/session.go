@@ -14,17 +14,21 @@ var sessionColumns = columns[backoffice.StaffSession]{
 	{"seen_at", func(s *backoffice.StaffSession) any { return micros{&s.SeenAt} }},
 	{"address", func(s *backoffice.StaffSession) any { return &s.Address }},
 	{"user_agent", func(s *backoffice.StaffSession) any { return &s.UserAgent }},
+	{"proved_at", func(s *backoffice.StaffSession) any { return zeroMicros{&s.ProvedAt} }},
+	{"mfa_at", func(s *backoffice.StaffSession) any { return zeroMicros{&s.MFAAt} }},
 }
 
 var (
 	selectSession = `SELECT ` + sessionColumns.names("x.") + `, s.key, ` + staffColumns.names("s.") +
-		` FROM staff_sessions x JOIN staff s ON s.key = x.staff_key WHERE x.token_hash = $1 AND s.removed_at IS NULL`
+		` FROM staff_sessions x JOIN staff s ON s.key = x.staff_key WHERE x.token_hash = $1 AND s.removed_at IS NULL
+		AND (x.mfa_at > 0 OR NOT EXISTS (SELECT 1 FROM settings WHERE name = 'staff-mfa' AND value = 'force'))`
 	selectSessions = `SELECT ` + sessionColumns.names("") + ` FROM staff_sessions WHERE staff_key = $1 AND seen_at > $2 AND created_at > $3 ORDER BY seen_at DESC, id DESC`
-	insertSession  = `INSERT INTO staff_sessions (` + sessionColumns.names("") + `, token_hash, staff_key) VALUES (` + sessionColumns.params(1) + `, $6, $7)`
+	insertSession  = `INSERT INTO staff_sessions (` + sessionColumns.names("") + `, token_hash, staff_key) VALUES (` + sessionColumns.params(1) + `, $8, $9)`
 )
 
 // FindStaffSession returns the session with the hash and whose it is. Whether
-// its time is over is the caller's to judge. Errors: ErrNotFound.
+// its time is over is the caller's to judge. One that was begun without a second
+// factor is none any more where that is forced on staff. Errors: ErrNotFound.
 func (s *Store) FindStaffSession(ctx context.Context, hash []byte) (x backoffice.StaffSession, staff backoffice.Staff, err error) {
 	dest := append(append(sessionColumns.scan(&x), &staff.Key), staffColumns.scan(&staff)...)
 	err = s.query().row(ctx, selectSession, hash).Scan(dest...)

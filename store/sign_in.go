@@ -206,17 +206,26 @@ func (s *Store) RehashPassword(ctx context.Context, userKey int64, old, hash str
 // Whether there is such a user does not show.
 func (s *Store) KnownUserDevice(ctx context.Context, email string, hash []byte) (known, remembered bool, err error) {
 	now := s.Now()
-	var until int64
-	err = s.query().row(ctx, `SELECT d.remembered_until FROM user_devices d JOIN users u ON u.key = d.user_key
-		WHERE d.token_hash = $1 AND u.email = $2 AND u.deleted_at IS NULL AND d.created_at > $3`, nonNil(hash), email, now.Add(-userDeviceLife).UnixMicro()).Scan(&until)
+	var user int64
+	var until, since time.Time
+	var under string
+	err = s.query().row(ctx, `SELECT u.key, d.created_at, d.remembered_until, d.remembered_under FROM user_devices d JOIN users u ON u.key = d.user_key
+		WHERE d.token_hash = $1 AND u.email = $2 AND u.deleted_at IS NULL AND d.created_at > $3`, nonNil(hash), email, now.Add(-userDeviceLife).UnixMicro()).
+		Scan(&user, micros{&since}, zeroMicros{&until}, &under)
 	if errors.Is(err, backoffice.ErrNotFound) {
 		return false, false, nil
 	}
-	return err == nil, until > now.UnixMicro(), err
+	if err != nil || !until.After(now) {
+		return err == nil, false, err
+	}
+	p, err := policyForUser(ctx, s.query(), user)
+	// The policy in force now decides, not the one that was.
+	return err == nil, p.RememberDays > 0 && under == p.RememberedUnder() && now.Before(since.Add(time.Duration(p.RememberDays)*24*time.Hour)), err
 }
 
 // AddUserDevice makes a browser known to a user; until says for how long it needs
-// no second factor, zero for not at all. replaces is the hash it was known by.
+// no second factor, zero for not at all, and never for longer than the policy in
+// force allows. replaces is the hash it was known by.
 func (s *Store) AddUserDevice(ctx context.Context, userKey int64, hash, replaces []byte, until time.Time) error {
 	return s.update(ctx, backoffice.System(), func(t *tx) error {
 		if _, err := t.exec(`DELETE FROM user_devices WHERE created_at <= $1 OR token_hash = $2`, t.now.Add(-userDeviceLife).UnixMicro(), nonNil(replaces)); err != nil {
@@ -226,8 +235,15 @@ func (s *Store) AddUserDevice(ctx context.Context, userKey int64, hash, replaces
 			(SELECT token_hash FROM user_devices WHERE user_key = $1 ORDER BY created_at DESC LIMIT $2)`, userKey, devicesKept-1); err != nil {
 			return err
 		}
-		_, err := t.exec(`INSERT INTO user_devices (token_hash, user_key, created_at, remembered_until) VALUES ($1, $2, $3, $4)`,
-			hash, userKey, t.now.UnixMicro(), zeroMicros{&until})
+		p, err := policyForUser(t.ctx, t, userKey)
+		if err != nil {
+			return err
+		}
+		if most := t.now.Add(time.Duration(p.RememberDays) * 24 * time.Hour); until.After(most) {
+			until = most
+		}
+		_, err = t.exec(`INSERT INTO user_devices (token_hash, user_key, created_at, remembered_until, remembered_under) VALUES ($1, $2, $3, $4, $5)`,
+			hash, userKey, t.now.UnixMicro(), zeroMicros{&until}, p.RememberedUnder())
 		return err
 	})
 }
