@@ -13,8 +13,7 @@ CREATE TABLE users (
   created_at BIGINT NOT NULL,
   verified   BOOLEAN NOT NULL DEFAULT FALSE,
   locked     BOOLEAN NOT NULL DEFAULT FALSE,
-  CONSTRAINT users_id_key UNIQUE (id),
-  CONSTRAINT users_email_key UNIQUE (email)
+  CONSTRAINT users_id_key UNIQUE (id)
 );
 
 CREATE TABLE accounts (

@@ -47,7 +47,7 @@ func (s *Store) Check(ctx context.Context, found func(Finding)) (CheckSummary, e
 	engine := make(chan error, 1)
 	go func() { engine <- c.engine() }()
 	err = func() error {
-		for _, part := range []func() error{c.schema, c.trail, c.accounts, c.forest, c.figures, c.rest, c.searchIndex} {
+		for _, part := range []func() error{c.schema, c.trail, c.accounts, c.forest, c.figures, c.users, c.rest, c.searchIndex} {
 			if err := part(); err != nil {
 				return err
 			}
@@ -79,8 +79,8 @@ type check struct {
 
 	kpi       kpiDelta // what the counters should hold
 	parents   []parentOf
-	grams     map[string]int64 // trigram of the search -> accounts that have it
-	seenGrams []string
+	grams     gramCount // of accounts
+	userGrams gramCount
 }
 
 func (c *check) found(what, next, format string, args ...any) {
@@ -112,7 +112,7 @@ func (c *check) engine() error {
 	// The full-text index keeps its outline in memory, and the check of integrity
 	// does not ask whether somebody else has written; a query does.
 	var n int64
-	if err := r.row(c.ctx, `SELECT COUNT(*) FROM accounts_fts WHERE accounts_fts MATCH '"   "'`).Scan(&n); err != nil {
+	if err := r.row(c.ctx, `SELECT (SELECT COUNT(*) FROM accounts_fts WHERE accounts_fts MATCH '"   "') + (SELECT COUNT(*) FROM users_fts WHERE users_fts MATCH '"   "')`).Scan(&n); err != nil {
 		return err
 	}
 	rows, err := r.rows(c.ctx, `PRAGMA integrity_check(20)`)
@@ -300,7 +300,7 @@ func (c *check) account(a checkedAccount, members []checkedMember, byUser map[in
 	c.kpi.countAccount(accountCount{createdAt: a.created, company: a.company, reseller: a.reseller, child: a.parent != 0}, 1)
 	c.kpi.countActive(a.created, days, 1)
 	if c.s.dialect.engine.SQLite {
-		c.addGrams(search)
+		c.grams.add(search)
 	}
 	if !a.engaged {
 		c.found("engagement", nextCounter, "account %s has no row of figures", a.id)
@@ -408,7 +408,7 @@ func (c *check) forest() error {
 
 // figures compares the counters of the dashboard with what was counted.
 func (c *check) figures() error {
-	if err := c.r.row(c.ctx, `SELECT COUNT(*) FROM users`).Scan(&c.sum.Users); err != nil {
+	if err := c.r.row(c.ctx, `SELECT COUNT(*) FROM users WHERE deleted_at IS NULL`).Scan(&c.sum.Users); err != nil {
 		return err
 	}
 	var have kpiDelta

@@ -6,15 +6,21 @@ import (
 	"slices"
 )
 
-// addGrams counts the trigrams of an account's search text, each once.
-func (c *check) addGrams(search string) {
-	if c.grams == nil {
-		c.grams = map[string]int64{}
+// gramCount is in how many search texts each trigram stands.
+type gramCount struct {
+	of   map[string]int64
+	seen []string
+}
+
+// add counts the trigrams of a search text, each once.
+func (c *gramCount) add(search string) {
+	if c.of == nil {
+		c.of = map[string]int64{}
 	}
 	text := padded(search)
 	var starts [4]int // of the last four letters
 	n := 0
-	seen := c.seenGrams[:0]
+	seen := c.seen[:0]
 	for i := range text {
 		starts[n%4] = i
 		n++
@@ -28,22 +34,30 @@ func (c *check) addGrams(search string) {
 	slices.Sort(seen)
 	for i, g := range seen {
 		if i == 0 || g != seen[i-1] {
-			c.grams[g]++
+			c.of[g]++
 		}
 	}
-	c.seenGrams = seen
+	c.seen = seen
 }
 
-// searchIndex compares the index of the search with the accounts: the same
-// keys, and each trigram in as many accounts as have it. PostgreSQL's index is
-// the column itself.
+// searchIndex compares the indexes of the search with accounts and users.
+// PostgreSQL's indexes are the columns themselves.
 func (c *check) searchIndex() error {
 	if !c.s.dialect.engine.SQLite {
 		return nil
 	}
+	if err := c.searchOf("account", "accounts", c.grams.of); err != nil {
+		return err
+	}
+	return c.searchOf("user", "users", c.userGrams.of)
+}
+
+// searchOf compares one index with its table: the same keys, and each trigram
+// in as many rows as have it.
+func (c *check) searchOf(one, table string, grams map[string]int64) error {
 	for what, text := range map[string]string{
-		"is not found by a search":       `SELECT key FROM accounts WHERE deleted_at IS NULL AND key NOT IN (SELECT id FROM accounts_fts_docsize) LIMIT 1000`,
-		"is still in the search's index": `SELECT id FROM accounts_fts_docsize WHERE id NOT IN (SELECT key FROM accounts WHERE deleted_at IS NULL) LIMIT 1000`,
+		"is not found by a search":       `SELECT key FROM ` + table + ` WHERE deleted_at IS NULL AND key NOT IN (SELECT id FROM ` + table + `_fts_docsize) LIMIT 1000`,
+		"is still in the search's index": `SELECT id FROM ` + table + `_fts_docsize WHERE id NOT IN (SELECT key FROM ` + table + ` WHERE deleted_at IS NULL) LIMIT 1000`,
 	} {
 		rows, err := c.r.rows(c.ctx, text)
 		keys, err := collect(rows, err, func(r rowScanner) (v int64, err error) { err = r.Scan(&v); return })
@@ -51,10 +65,10 @@ func (c *check) searchIndex() error {
 			return err
 		}
 		for _, k := range keys {
-			c.found("search", nextCounter, "the account with key %d %s", k, what)
+			c.found("search", nextCounter, "the %s with key %d %s", one, k, what)
 		}
 	}
-	rows, err := c.r.rows(c.ctx, `SELECT term, doc FROM accounts_fts_terms`)
+	rows, err := c.r.rows(c.ctx, `SELECT term, doc FROM `+table+`_fts_terms`)
 	if err != nil {
 		return err
 	}
@@ -65,16 +79,16 @@ func (c *check) searchIndex() error {
 		if err := rows.Scan(&term, &n); err != nil {
 			return err
 		}
-		if want := c.grams[term]; n != want {
-			c.found("search", nextCounter, "%s is found in %d accounts, and stands in %d", fmt.Sprintf("%q", term), n, want)
+		if want := grams[term]; n != want {
+			c.found("search", nextCounter, "%s is found in %d %s, and stands in %d", fmt.Sprintf("%q", term), n, table, want)
 		}
-		delete(c.grams, term)
+		delete(grams, term)
 	}
 	if err := rows.Err(); err != nil {
 		return c.s.fail(err)
 	}
-	for _, term := range slices.Sorted(maps.Keys(c.grams)) {
-		c.found("search", nextCounter, "%q is found nowhere, and stands in %d accounts", term, c.grams[term])
+	for _, term := range slices.Sorted(maps.Keys(grams)) {
+		c.found("search", nextCounter, "%q is found nowhere, and stands in %d %s", term, grams[term], table)
 	}
 	return nil
 }

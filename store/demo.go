@@ -127,7 +127,7 @@ type demoWriter struct {
 
 func (t *tx) demoWriter(counts *DemoCounts) (*demoWriter, error) {
 	w := &demoWriter{t: t, counts: counts,
-		users:       t.bulk("users", "key, "+userColumns.names(""), ""),
+		users:       t.bulk("users", "key, "+newUserColumns.names(""), ""),
 		accounts:    t.bulk("accounts", "key, "+accountColumns.names("")+", name_sort, search", ""),
 		engagement:  t.bulk("engagement", "account_key, users, visits, last_visit_at, recent_day, recent", ""),
 		memberships: t.bulk("memberships", "key, account_key, user_key, status, disabled, created_at, counted_at, last_visit_at, visits", ""),
@@ -157,7 +157,7 @@ func (w *demoWriter) write(batch []demoAccount) error {
 			u := &a.Users[j]
 			c.Users++
 			u.Key = c.Users
-			if err := w.users.add(append([]any{u.Key}, userColumns.values(&u.User)...)...); err != nil {
+			if err := w.users.add(append([]any{u.Key}, newUserColumns.values(&u.User)...)...); err != nil {
 				return err
 			}
 		}
@@ -278,7 +278,7 @@ func (w *demoWriter) members(a *demoAccount) error {
 // bulkTables are the tables whose further indexes are made anew after a bulk
 // insert into an empty database: sorting them once is several times faster than
 // finding the place of each row.
-const bulkTables = `('accounts', 'engagement', 'memberships', 'membership_roles')`
+const bulkTables = `('accounts', 'engagement', 'memberships', 'membership_roles', 'users', 'user_engagement')`
 
 // bulkCache is the engine's page cache during a bulk insert, in KiB: the
 // indexes that hold no two alike cannot be made afterwards.
@@ -313,13 +313,31 @@ func (t *tx) inBulk(fill func() error) (err error) {
 	if err != nil {
 		return err
 	}
+	rows, err = t.rows(t.ctx, `SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'tally_%' ORDER BY name`)
+	triggers, err := collect(rows, err, func(r rowScanner) (i index, err error) { err = r.Scan(&i.name, &i.text); return })
+	if err != nil {
+		return err
+	}
 	for _, i := range indexes {
 		if err := set(`DROP INDEX ` + i.name); err != nil {
 			return err
 		}
 	}
+	for _, i := range triggers {
+		if err := set(`DROP TRIGGER ` + i.name); err != nil {
+			return err
+		}
+	}
 	if err := fill(); err != nil {
 		return err
+	}
+	if err := t.tallyUsers(); err != nil {
+		return err
+	}
+	for _, i := range triggers {
+		if err := set(i.text); err != nil {
+			return err
+		}
 	}
 	for _, i := range indexes {
 		if err := set(i.text); err != nil {

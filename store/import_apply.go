@@ -268,8 +268,8 @@ func (t *tx) keysByText(text string, values []string) (map[string]int64, error) 
 }
 
 var (
-	lookupUserKeys  = inList(`SELECT key, email FROM users WHERE email`, ``)
-	insertUsersBulk = newRowList(`INSERT INTO users (`+userColumns.names("")+`) VALUES `, plainTuple(len(userColumns)), ` RETURNING key, email`, 0)
+	lookupUserKeys  = inList(`SELECT key, email FROM users WHERE deleted_at IS NULL AND email`, ``)
+	insertUsersBulk = newRowList(`INSERT INTO users (`+newUserColumns.names("")+`) VALUES `, plainTuple(len(newUserColumns)), ` RETURNING key, email`, 0)
 )
 
 type undoUser struct {
@@ -302,7 +302,7 @@ func (t *tx) applyUsers(list []*applyRow) error {
 		row.did = backoffice.ImportCreate
 		made[u.Email] = row
 		n := backoffice.User{ID: newID(), Email: u.Email, Name: u.Name.V, CreatedAt: time.UnixMicro(u.CreatedAt).UTC()}
-		args = append(args, userColumns.values(&n)...)
+		args = append(args, newUserColumns.values(&n)...)
 		t.kpi.users++
 	}
 	return insertUsersBulk.query(t.ctx, t, nil, args, func(r rowScanner) error {
@@ -328,7 +328,7 @@ func (t *tx) renameUser(row *applyRow, key int64, u importedUser) error {
 	if row.undo, err = json.Marshal(before); err != nil {
 		return err
 	}
-	return t.one(`UPDATE users SET name = $1 WHERE key = $2`, u.Name.V, key)
+	return t.nameUser(key, u.Name.V, u.Email)
 }
 
 var lookupImportMembershipAccounts = inList(`SELECT key, id, created_at FROM accounts WHERE id`, ` AND deleted_at IS NULL`)

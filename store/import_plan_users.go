@@ -41,7 +41,7 @@ type accountEmail struct {
 
 var lookupImportedMemberships = newRowList(`WITH wanted (account_key, email) AS (VALUES `, []string{"CAST($ AS BIGINT)", "CAST($ AS TEXT)"},
 	`) SELECT w.account_key, w.email, m.key, m.user_key, m.created_at FROM wanted w CROSS JOIN users u JOIN memberships m
-		ON m.account_key = w.account_key AND m.user_key = u.key WHERE u.email = w.email`, 0)
+		ON m.account_key = w.account_key AND m.user_key = u.key WHERE u.email = w.email AND u.deleted_at IS NULL`, 0)
 
 var lookupRoles = inList(`SELECT mr.membership_key, r.handle FROM membership_roles mr JOIN roles r ON r.key = mr.role_key WHERE mr.membership_key`, ` ORDER BY r.handle`)
 
@@ -291,7 +291,7 @@ func (p *importPlan) planPrimary(i int32, stored *storedMembership) error {
 	return err
 }
 
-var lookupImportedUsers = inList(`SELECT key, email, name FROM users WHERE email`, ``)
+var lookupImportedUsers = inList(`SELECT key, email, name FROM users WHERE deleted_at IS NULL AND email`, ``)
 
 func (p *importPlan) planEachUser() error {
 	var list []int32

@@ -355,9 +355,9 @@ func (t *tx) undoUser(row *applyRow) error {
 		return err
 	}
 	var name string
-	var verified, locked, member, primary bool
-	err := t.get(`SELECT name, verified, locked, EXISTS (SELECT 1 FROM memberships WHERE user_key = $1), EXISTS (SELECT 1 FROM accounts WHERE primary_user_key = $1)
-		FROM users WHERE key = $1`, row.made).Scan(&name, &verified, &locked, &member, &primary)
+	var verified, locked, binned, member, primary bool
+	err := t.get(`SELECT name, verified, locked, deleted_at IS NOT NULL, EXISTS (SELECT 1 FROM memberships WHERE user_key = $1), EXISTS (SELECT 1 FROM accounts WHERE primary_user_key = $1)
+		FROM users WHERE key = $1`, row.made).Scan(&name, &verified, &locked, &binned, &member, &primary)
 	switch {
 	case errors.Is(err, backoffice.ErrNotFound):
 		return nil
@@ -367,7 +367,7 @@ func (t *tx) undoUser(row *applyRow) error {
 		row.reason = "The user is in an account."
 	case primary:
 		row.reason = "The user is the primary user of an account that stays."
-	case name != in.Name.V || verified || locked:
+	case name != in.Name.V || verified || locked || binned:
 		row.reason = keptChanged
 	default:
 		t.kpi.users--
@@ -382,11 +382,16 @@ func (t *tx) undoUserName(row *applyRow) error {
 	if err := errors.Join(json.Unmarshal(row.data, &in), json.Unmarshal(row.undo, &before)); err != nil {
 		return err
 	}
-	n, err := t.exec(`UPDATE users SET name = $1 WHERE key = $2 AND name = $3`, before.Name, row.made, in.Name.V)
-	if n == 0 {
+	var name, email string
+	err := t.get(`SELECT name, email FROM users WHERE key = $1 AND deleted_at IS NULL`, row.made).Scan(&name, &email)
+	if errors.Is(err, backoffice.ErrNotFound) || err == nil && name != in.Name.V {
 		row.reason = keptChanged
+		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return t.nameUser(row.made, before.Name, email)
 }
 
 // undoVisits takes back the visits that a row has brought. A day on which the

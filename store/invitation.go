@@ -150,17 +150,14 @@ func isRefusal(err error) bool {
 
 // cannotJoin says why somebody cannot be added to an account, "" when they can.
 func (t *tx) cannotJoin(account int64, email backoffice.Email) (string, error) {
-	var binned bool
 	var status backoffice.MembershipStatus
-	err := t.get(`SELECT u.deleted_at IS NOT NULL, COALESCE(m.status, '') FROM users u
-		LEFT JOIN memberships m ON m.user_key = u.key AND m.account_key = $1 WHERE u.email = $2`, account, string(email)).Scan(&binned, &status)
+	err := t.get(`SELECT COALESCE(m.status, '') FROM users u
+		LEFT JOIN memberships m ON m.user_key = u.key AND m.account_key = $1 WHERE u.email = $2 AND u.deleted_at IS NULL`, account, string(email)).Scan(&status)
 	switch {
 	case errors.Is(err, backoffice.ErrNotFound):
 		return "", nil
 	case err != nil:
 		return "", err
-	case binned:
-		return "The user with this address is in the bin. Restore them first.", nil
 	case status == backoffice.Invited:
 		return "This person is invited to this account already. Resend the invitation instead.", nil
 	case status != "":

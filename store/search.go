@@ -13,7 +13,18 @@ import (
 // A search is adaptive: the index is asked for at most bounds.probe hits. Fewer, and
 // those are sorted; as many, and the list is walked in its order, since a page
 // of matches then lies near everywhere.
-type accountIndex struct{ dialect *dialect }
+type accountIndex struct{ trigrams }
+
+// trigrams asks one index: accounts_fts, users_fts.
+type trigrams struct {
+	dialect      *dialect
+	count, terms string // statements
+}
+
+func trigramsOf(d *dialect, table string) trigrams {
+	return trigrams{d, `SELECT COUNT(*) FROM (SELECT 1 FROM ` + table + `_fts WHERE ` + table + `_fts MATCH $1 LIMIT $2)`,
+		`SELECT term FROM ` + table + `_fts_terms WHERE term >= $1 AND term < $2 LIMIT $3`}
+}
 
 // put indexes an account's search text; what was indexed for the key before is
 // replaced.
@@ -51,14 +62,14 @@ func padded(search string) string { return search + "\n\n" }
 
 // hits is what the index says of a search.
 type hits struct {
-	match string // expression for accounts_fts; "" where the index cannot say
-	n     int64  // how many accounts may match, bounds.gather for that many or more
-	few   bool   // fewer than bounds.probe accounts may match: sort them
+	match string // expression for the index; "" where the index cannot say
+	n     int64  // how many rows may match, bounds.gather for that many or more
+	few   bool   // fewer than bounds.probe rows may match: sort them
 	none  bool   // nothing matches
 }
 
 // find asks the index for a folded text.
-func (x accountIndex) find(ctx context.Context, q query, folded string) (hits, error) {
+func (x trigrams) find(ctx context.Context, q query, folded string) (hits, error) {
 	if folded == "" {
 		return hits{}, nil
 	}
@@ -73,7 +84,7 @@ func (x accountIndex) find(ctx context.Context, q query, folded string) (hits, e
 		return hits{none: true}, nil
 	}
 	var n int64
-	if err := q.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM accounts_fts WHERE accounts_fts MATCH $1 LIMIT $2)`, match, bounds.gather).Scan(&n); err != nil {
+	if err := q.row(ctx, x.count, match, bounds.gather).Scan(&n); err != nil {
 		return hits{}, err
 	}
 	return hits{match: match, n: n, few: n < bounds.probe, none: n == 0}, nil
@@ -81,10 +92,10 @@ func (x accountIndex) find(ctx context.Context, q query, folded string) (hits, e
 
 const noTerms = "\x00"
 
-// expression returns what accounts_fts is asked: all trigrams of the text, or
+// expression returns what the index is asked: all trigrams of the text, or
 // for shorter inputs every trigram that begins with it. It is "" when the list
 // is better walked.
-func (x accountIndex) expression(ctx context.Context, q query, folded string) (string, error) {
+func (x trigrams) expression(ctx context.Context, q query, folded string) (string, error) {
 	runes := []rune(folded)
 	var b strings.Builder
 	if len(runes) >= 3 {
@@ -96,7 +107,7 @@ func (x accountIndex) expression(ctx context.Context, q query, folded string) (s
 		}
 		return b.String(), nil
 	}
-	rows, err := q.rows(ctx, `SELECT term FROM accounts_fts_terms WHERE term >= $1 AND term < $2 LIMIT $3`, folded, folded+"\xff", bounds.vocabulary+1)
+	rows, err := q.rows(ctx, x.terms, folded, folded+"\xff", bounds.vocabulary+1)
 	terms, err := collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return })
 	switch {
 	case err != nil:

@@ -60,7 +60,7 @@ func (s *Store) UserCredentials(ctx context.Context, email string) (u backoffice
 // its user, or the environment's where there is none, found by the same work.
 func (s *Store) SignInPolicy(ctx context.Context, email string) (backoffice.Policy, error) {
 	var user int64
-	err := s.query().row(ctx, `SELECT key FROM users WHERE email = $1`, email).Scan(&user)
+	err := s.query().row(ctx, `SELECT key FROM users WHERE email = $1 AND deleted_at IS NULL`, email).Scan(&user)
 	if err != nil && !errors.Is(err, backoffice.ErrNotFound) {
 		return backoffice.Policy{}, err
 	}

@@ -95,7 +95,7 @@ func Open(ctx context.Context, name string, o Options) (*Store, error) {
 }
 
 func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
-	s.dialect, s.file, s.index = sqliteDialect, path, accountIndex{sqliteDialect}
+	s.dialect, s.file, s.index = sqliteDialect, path, accountIndex{trigramsOf(sqliteDialect, "accounts")}
 	if st, err := os.Stat(path); err != nil || st.Size() == 0 {
 		if o.MustExist {
 			return fmt.Errorf("%w at %s", ErrMissing, path)
@@ -205,7 +205,7 @@ func sqliteOurs(ctx context.Context, path string) error {
 }
 
 func (s *Store) openPostgres(ctx context.Context, dsn string, o Options) error {
-	s.dialect, s.index = postgresDialect, accountIndex{postgresDialect}
+	s.dialect, s.index = postgresDialect, accountIndex{trigramsOf(postgresDialect, "accounts")}
 	db, err := sql.Open("pgx", dsn)
 	if err != nil {
 		return err

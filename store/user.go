@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"strconv"
 	"strings"
@@ -19,10 +20,45 @@ var userColumns = columns[backoffice.User]{
 	{"locked", func(u *backoffice.User) any { return &u.Locked }},
 }
 
+// newUserColumns are what a new row is written with: beside the user's own, what
+// the list is sorted and searched by.
+var newUserColumns = append(userColumns[:len(userColumns):len(userColumns)],
+	column[backoffice.User]{"name_sort", func(u *backoffice.User) any { return userText{u, false} }},
+	column[backoffice.User]{"search", func(u *backoffice.User) any { return userText{u, true} }})
+
+// userText is what userKeys gives for a user.
+type userText struct {
+	u      *backoffice.User
+	search bool
+}
+
+func (x userText) Value() (driver.Value, error) {
+	sort, search := userKeys(x.u.Name, x.u.Email)
+	if x.search {
+		return search, nil
+	}
+	return sort, nil
+}
+
+// userKeys returns what users are sorted and searched by.
+func userKeys(name, email string) (sort, search string) {
+	if sort = backoffice.Fold(name); sort == "" {
+		return email, "\n" + email
+	}
+	return sort, sort + "\n" + email
+}
+
+// nameUser gives a user another name or address, and keeps what they are found
+// by in step with it.
+func (t *tx) nameUser(key int64, name, email string) error {
+	sort, search := userKeys(name, email)
+	return t.one(`UPDATE users SET name = $1, email = $2, name_sort = $3, search = $4 WHERE key = $5`, name, email, sort, search, key)
+}
+
 var (
-	selectUserByEmail = `SELECT u.key, ` + userColumns.names("u.") + ` FROM users u WHERE u.email = $1`
-	selectUserByID    = `SELECT u.key, ` + userColumns.names("u.") + ` FROM users u WHERE u.id = $1`
-	insertUser        = `INSERT INTO users (` + userColumns.names("") + `) VALUES (` + userColumns.params(1) + `) RETURNING key`
+	selectUserByEmail = `SELECT u.key, ` + userColumns.names("u.") + ` FROM users u WHERE u.email = $1 AND u.deleted_at IS NULL`
+	selectUserByID    = `SELECT u.key, ` + userColumns.names("u.") + ` FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL`
+	insertUser        = `INSERT INTO users (` + newUserColumns.names("") + `) VALUES (` + newUserColumns.params(1) + `) RETURNING key`
 )
 
 func readUser(ctx context.Context, r reader, text string, arg any) (backoffice.User, error) {
@@ -43,7 +79,7 @@ func (t *tx) ensureUser(email backoffice.Email, name string, createdAt time.Time
 
 func (t *tx) insertUser(u *backoffice.User) error {
 	t.kpi.users++
-	return t.get(insertUser, userColumns.values(u)...).Scan(&u.Key)
+	return t.get(insertUser, newUserColumns.values(u)...).Scan(&u.Key)
 }
 
 // membership is a row to be written.

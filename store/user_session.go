@@ -281,7 +281,7 @@ func (s *Store) EndUserSession(ctx context.Context, actor backoffice.Actor, user
 func (s *Store) EndUserSessions(ctx context.Context, actor backoffice.Actor, userKey int64, keep []byte) (n int64, err error) {
 	err = s.update(ctx, actor, func(t *tx) error {
 		var userID, email string
-		if err := t.get(`SELECT id, email FROM users WHERE key = $1`, userKey).Scan(&userID, &email); err != nil {
+		if err := t.get(`SELECT id, email FROM users WHERE key = $1 AND deleted_at IS NULL`, userKey).Scan(&userID, &email); err != nil {
 			return err
 		}
 		if n, err = t.endUserSessions(userKey, 0, keep); err != nil || n == 0 {
