@@ -138,6 +138,10 @@ func Subject(typed string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// UserSubject is what attempts of users on an address are counted by: apart from
+// those of staff, so that neither locks the other out.
+func UserSubject(typed string) string { return "user " + Subject(typed) }
+
 // Network is what attempts from an address are counted by: the address of
 // IPv4, the /64 of IPv6, which one household has to itself. What cannot be
 // read counts together.

@@ -51,6 +51,7 @@ var eventTexts = map[string]string{
 	"user.session-ended":                      "ended a session of {}",
 	"user.sessions-ended":                     "ended all sessions of {}",
 	"user.password-set":                       "set a password for {}",
+	"user.renamed":                            "named the user {} {name}",
 	"user.verified":                           "proved the address {}",
 	"user.invited":                            "invited {} as {roles}",
 	"user.added":                              "added {} as {roles}",

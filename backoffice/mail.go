@@ -12,12 +12,19 @@ type MailKind string
 // Kinds of mail.
 const (
 	MailInvitation MailKind = "invitation"
+	MailSignIn     MailKind = "sign-in"
+	MailReset      MailKind = "reset"
 )
 
 // Label returns the kind in the words of the pages.
 func (k MailKind) Label() string {
-	if k == MailInvitation {
+	switch k {
+	case MailInvitation:
 		return "Invitation"
+	case MailSignIn:
+		return "Link to sign in"
+	case MailReset:
+		return "New password"
 	}
 	return string(k)
 }

@@ -37,6 +37,12 @@ type UserSession struct {
 	UserAgent string
 }
 
+// RunningSession is a session as its user sees it in a list.
+type RunningSession struct {
+	UserSession
+	Account AccountRef
+}
+
 // Standing is how a user stands in an account, read anew with each request.
 type Standing struct {
 	Account    AccountRef

@@ -86,6 +86,42 @@ func (a answer) toSignIn() bool {
 	return err == nil && a.Status == http.StatusSeeOther && u.Path == "/backoffice/sign-in"
 }
 
+// toSignInOf reports whether the answer leads to the sign-in page of those whom
+// the route is for.
+func (a answer) toSignInOf(e handlers.Entry) bool {
+	if !e.Portal {
+		return a.toSignIn()
+	}
+	u, err := url.Parse(a.Header.Get("Location"))
+	return err == nil && a.Status == http.StatusSeeOther && u.Path == "/sign-in"
+}
+
+// userSession signs a user in to an account and returns the session's cookie and
+// public ID.
+func (w *site) userSession(u backoffice.User, accountID string) (cookie, id string) {
+	w.t.Helper()
+	_, pending := auth.PendingSignInToken.New()
+	if err := w.store.BeginSignIn(ctx, u.Key, backoffice.ByPassword, pending, false, ""); err != nil {
+		w.t.Fatal(err)
+	}
+	cookie, hash := auth.UserSessionToken.New()
+	x, err := w.store.EnterAccount(ctx, store.SignIn{Hash: hash, Pending: pending}, accountID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return cookie, x.ID
+}
+
+// member adds a user with the role to an account.
+func (w *site) member(accountID, email, role string) backoffice.User {
+	w.t.Helper()
+	u, err := w.store.AddUser(ctx, backoffice.CommandLine(), accountID, backoffice.NewMember{Email: email, Roles: []string{role}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return u
+}
+
 // sessionOf begins a session and returns its cookie and public ID.
 func (w *site) sessionOf(staff backoffice.Staff) (cookie, id string) {
 	w.t.Helper()
@@ -104,6 +140,10 @@ type attacker struct {
 	staff   backoffice.Staff
 	in      bool // a session of theirs runs
 	scope   backoffice.Scope
+	user    backoffice.User // of an account, with the role and its permissions there
+	account string
+	held    backoffice.Permissions
+	runs    bool // a session of the user runs
 	cookies map[string]string
 	header  map[string]string
 }
@@ -112,6 +152,9 @@ type attacker struct {
 func (a attacker) may(e handlers.Entry) bool {
 	if e.Scope != "" {
 		return a.scope == e.Scope
+	}
+	if e.Portal {
+		return a.runs && (e.Here == "" || a.held.Has(e.Here))
 	}
 	return e.Permission == "" || a.in && a.staff.Role.May(e.Permission)
 }
@@ -138,6 +181,24 @@ func (w *site) cast() []attacker {
 		w.t.Fatal(err)
 	}
 	list = append(list, attacker{name: "ended session", staff: ended, cookies: map[string]string{"steward": cookie}})
+	for _, id := range []string{"cast-nord", "cast-sued"} {
+		if _, err := w.store.CreateAccount(ctx, backoffice.CommandLine(), backoffice.NewAccount{Name: "Cast " + id, ID: id}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	for _, role := range backoffice.BuiltInRoles() {
+		u := w.member("cast-nord", role.Key+"@cast-nord.example", role.Key)
+		cookie, _ := w.userSession(u, "cast-nord")
+		list = append(list, attacker{name: "user, " + role.Name, user: u, account: "cast-nord", held: role.Permissions, runs: true, cookies: map[string]string{"steward-user": cookie}})
+	}
+	gone := w.member("cast-sued", "gone@cast-sued.example", backoffice.RoleAdmin)
+	cookie, _ = w.userSession(gone, "cast-sued")
+	if _, err := w.store.EndUserSessions(ctx, backoffice.CommandLine(), gone.Key, nil); err != nil {
+		w.t.Fatal(err)
+	}
+	list = append(list, attacker{name: "user, ended session", user: gone, account: "cast-sued", cookies: map[string]string{"steward-user": cookie}})
+	forgedUser, _ := auth.UserSessionToken.New()
+	list = append(list, attacker{name: "user, forged session", cookies: map[string]string{"steward-user": forgedUser}})
 	forged, _ := auth.StaffSessionToken.New()
 	list = append(list, attacker{name: "forged session", cookies: map[string]string{"steward": forged}})
 	for _, s := range backoffice.Scopes() {
@@ -207,6 +268,13 @@ func (w *site) objectsFor(a attacker) objects {
 		if view, err := w.store.SaveView(ctx, a.staff.Actor("", ""), "accounts", "Mine "+id, "q=y", false); err == nil {
 			o.own["views"] = view.ID
 		}
+	}
+	if a.runs {
+		_, o.own["sessions"] = w.userSession(a.user, a.account)
+		o.own["users"] = w.member(a.account, "own-"+id+"@vendor.example", backoffice.RoleReadOnly).ID
+		foreign := w.member("cast-sued", "foreign-"+id+"@vendor.example", backoffice.RoleAdmin)
+		o.foreign["users"] = foreign.ID
+		_, o.foreign["sessions"] = w.userSession(foreign, "cast-sued")
 	}
 	token, err := w.store.MakeToken(ctx, cli, "Token "+id, []string{"visits:write"}, []byte("token-"+id))
 	if err != nil {

@@ -24,6 +24,22 @@ var publicRoutes = []string{
 	"POST /backoffice/sign-out",
 	"GET /backoffice/setup", // opened by a one-use link
 	"POST /backoffice/setup",
+	"GET /sign-in", // the way in of users; what each may do follows from the sign-in under way
+	"POST /sign-in",
+	"GET /sign-in/password",
+	"POST /sign-in/password",
+	"GET /sign-in/accounts",
+	"POST /sign-in/accounts",
+	"GET /sign-in/stop",
+	"POST /sign-in/cancel",
+	"POST /sign-in/link", // mails a link to who has the address
+	"GET /sign-in/link",  // opened by a one-use link
+	"POST /sign-in/link/use",
+	"GET /sign-in/mail",
+	"POST /sign-in/reset", // mails a link to who has the address
+	"GET /sign-in/reset",  // opened by a one-use link
+	"POST /sign-in/reset/password",
+	"POST /sign-out",
 }
 
 // Every route declares who may use it, and nothing answers that is not declared.
@@ -36,8 +52,11 @@ func TestAttack_T02_RouteWithoutPermission(t *testing.T) {
 			t.Errorf("%s stands in the table twice", line)
 		}
 		declared[line] = true
-		if e.Permission == "" && e.Scope == "" && !slices.Contains(publicRoutes, line) {
+		if e.Permission == "" && e.Scope == "" && !e.Portal && !slices.Contains(publicRoutes, line) {
 			t.Errorf("%s needs no permission and is not on the list of public routes", line)
+		}
+		if e.Portal && e.Method != http.MethodGet && strings.Contains(string(e.Here), ".read.") {
+			t.Errorf("%s changes something by the permission %s, which is one to read", line, e.Here)
 		}
 		if e.Method != http.MethodGet && e.Permission.ReadOnly() {
 			if !slices.Contains(readingPosts, line) {
@@ -63,6 +82,10 @@ func TestAttack_T02_RouteWithoutPermission(t *testing.T) {
 // readingPosts are forms that change nothing but the browser's own cookies, or
 // whose selection is too long for an address.
 var readingPosts = []string{"POST /backoffice/theme", "POST /backoffice/selection/export"}
+
+// deadWithoutLink answer 404 to whoever comes without the link that opens them.
+var deadWithoutLink = []string{"GET /backoffice/setup", "POST /backoffice/setup", "GET /sign-in/link", "POST /sign-in/link/use",
+	"GET /sign-in/reset", "POST /sign-in/reset/password"}
 
 func gateFor(t *testing.T) *site {
 	t.Helper()
@@ -131,12 +154,12 @@ func (w *site) refused(e handlers.Entry, a attacker, o objects) {
 			if got.Status != want {
 				w.t.Errorf("%s: %d, want %d", what, got.Status, want)
 			}
-		case a.in:
+		case a.in && !e.Portal, a.user.Key != 0 && a.runs && e.Portal:
 			if got.Status != http.StatusForbidden {
 				w.t.Errorf("%s: %d, want 403", what, got.Status)
 			}
 		default:
-			if !got.toSignIn() {
+			if !got.toSignInOf(e) {
 				w.t.Errorf("%s: %d %s, want the sign-in page", what, got.Status, got.Header.Get("Location"))
 			}
 			got.Header.Del("Location") // where to go on to is what they asked for
@@ -193,10 +216,10 @@ func (w *site) allowed(e handlers.Entry, a *attacker, o objects) {
 	got := w.ask(e, path, *a)
 	got.headers(w.t, what)
 	wrong := got.Status >= 500 || got.Status == http.StatusForbidden || got.Status == http.StatusUnauthorized
-	if hasParams(e.Path) || e.Path != "/backoffice/setup" {
+	if !slices.Contains(deadWithoutLink, e.Method+" "+e.Path) {
 		wrong = wrong || got.Status == http.StatusNotFound
 	}
-	if e.Permission != "" && got.toSignIn() && e.Path != "/backoffice/sessions/end" {
+	if (e.Permission != "" || e.Portal) && got.toSignInOf(e) && !slices.Contains([]string{"/backoffice/sessions/end", "/profile/sessions/end"}, e.Path) {
 		wrong = true
 	}
 	if wrong {
@@ -205,6 +228,10 @@ func (w *site) allowed(e handlers.Entry, a *attacker, o objects) {
 	if a.in { // what was used may have ended the session
 		cookie, _ := w.sessionOf(a.staff)
 		a.cookies = map[string]string{"steward": cookie}
+	}
+	if a.user.Key != 0 && a.runs {
+		cookie, _ := w.userSession(a.user, a.account)
+		a.cookies = map[string]string{"steward-user": cookie}
 	}
 }
 

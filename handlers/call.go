@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"steward/auth"
 	"steward/backoffice"
 	"steward/store"
 	"steward/views"
@@ -19,7 +20,8 @@ type call struct {
 	echo.Context
 	s     *server
 	actor backoffice.Actor
-	path  string // the route's pattern
+	in    auth.UserIn // of routes of the portal
+	path  string      // the route's pattern
 }
 
 func (c *call) ctx() context.Context { return c.Request().Context() }

@@ -72,6 +72,12 @@ func (s *server) fail(err error, ec echo.Context) {
 		}
 		return
 	}
+	if errors.Is(err, errUserSignIn) {
+		if err := s.askUserToSignIn(c); err != nil {
+			s.Log.Error("sign-in redirect", "error", err)
+		}
+		return
+	}
 	f := faultOf(err)
 	id := ec.Response().Header().Get("X-Request-ID")
 	if f.status >= 500 {
@@ -89,6 +95,9 @@ func (s *server) fail(err error, ec echo.Context) {
 	page := s.gate(c, f.title)
 	page.Path = ""
 	back := ui.ButtonProps{Label: "Go to Accounts", Href: s.link("/backoffice/accounts")}
+	if usersPath(path) {
+		back = ui.ButtonProps{Label: "Go to the portal", Href: s.link("/portal")}
+	}
 	var more []ui.ButtonProps
 	if f.status == http.StatusNotFound && strings.HasPrefix(path, views.AccountsPath+"/") {
 		// An old link may lead to what was deleted. The same is offered whether
@@ -98,6 +107,23 @@ func (s *server) fail(err error, ec echo.Context) {
 	if err := c.gatePage(f.status, views.ErrorPage(page, f.title, f.lead, nil, back, detail, more...)); err != nil {
 		s.Log.Error("error page", "id", id, "error", err)
 	}
+}
+
+// usersPath reports whether an address is one for users of accounts.
+func usersPath(path string) bool {
+	for _, part := range []string{"/portal", "/profile", "/sign-in", "/sign-out", "/invitation"} {
+		if path == part || strings.HasPrefix(path, part+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// problemsOf returns the problems of a form that an error stands for.
+func problemsOf(err error) (backoffice.Problems, bool) {
+	var p backoffice.Problems
+	ok := errors.As(err, &p)
+	return p, ok
 }
 
 func (s *server) failAPI(c *call, f fault, id string) {

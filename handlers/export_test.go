@@ -14,6 +14,8 @@ type Entry struct {
 	Path       string
 	Permission backoffice.StaffPermission
 	Scope      backoffice.Scope // of routes that a token opens
+	Portal     bool             // a route of users, in the account that they are in
+	Here       backoffice.Permission
 }
 
 // Probe shows tests what a handler holds inside.
@@ -30,6 +32,9 @@ func (p Probe) Table() []Entry {
 	var list []Entry
 	for _, r := range p.s.routes() {
 		list = append(list, Entry{Method: r.method, Path: r.path, Permission: r.permission})
+	}
+	for _, r := range p.s.portalRoutes() {
+		list = append(list, Entry{Method: r.method, Path: r.path, Portal: true, Here: r.permission})
 	}
 	for _, r := range api.Routes() {
 		list = append(list, Entry{Method: r.Method, Path: r.Path, Scope: r.Scope})

@@ -66,7 +66,7 @@ func (c *call) render(status int, page views.Page, whole templ.Component, sectio
 			}
 		}
 	}
-	return c.write(status, wrapped{views.Layout(page), whole}, nil)
+	return c.write(status, wrapped{views.Frame(page), whole}, nil)
 }
 
 // fragment answers an htmx request with parts that are no section of a page,

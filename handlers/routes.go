@@ -51,6 +51,8 @@ func (s *server) routes() []route {
 		{post, "/backoffice/settings/tokens", backoffice.WriteTokens, s.makeToken},
 		{post, "/backoffice/settings/tokens/:id/revocation", backoffice.WriteTokens, s.revokeToken},
 	}
+	list = append(list, s.signInRoutes()...)
+	list = append(list, s.signInLinkRoutes()...)
 	list = append(list, s.accountListRoutes()...)
 	list = append(list, s.accountNewRoutes()...)
 	list = append(list, s.selectionRoutes()...)

@@ -51,6 +51,7 @@ type server struct {
 
 	hasher   *auth.Hasher
 	sessions *auth.SessionStore
+	users    *auth.UserSessions
 	throttle auth.Throttle
 }
 
@@ -74,6 +75,7 @@ func build(o Options) (*server, http.Handler, error) {
 	}
 	s.hasher = auth.NewHasher(runtime.GOMAXPROCS(0))
 	s.sessions = auth.NewSessionStore(o.Store, o.PublicURL, o.Store.Now)
+	s.users = auth.NewUserSessions(o.Store, o.PublicURL, o.Store.Now)
 	s.throttle = auth.NewThrottle(o.Store)
 	e := s.echo
 	e.HideBanner, e.HidePort = true, true
@@ -89,6 +91,9 @@ func build(o Options) (*server, http.Handler, error) {
 	}
 	for _, r := range s.routes() {
 		e.Add(r.method, s.base+r.path, s.serve(r))
+	}
+	for _, r := range s.portalRoutes() {
+		e.Add(r.method, s.base+r.path, s.serveUser(r))
 	}
 	machine := api.New(o.Store, o.Log)
 	for _, r := range api.Routes() {

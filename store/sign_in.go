@@ -248,15 +248,42 @@ func (s *Store) AddUserDevice(ctx context.Context, userKey int64, hash, replaces
 	})
 }
 
-// MailLink notes a link or code that is mailed to an address of a user, for one
-// purpose; those made earlier for the same purpose are dead.
-func (t *tx) mailLink(purpose string, userKey int64, email, next string, hash []byte, life time.Duration) error {
-	if _, err := t.exec(`UPDATE mailed_links SET used_at = $3 WHERE user_key = $1 AND purpose = $2 AND used_at IS NULL`, userKey, purpose, t.now.UnixMicro()); err != nil {
-		return err
+// MailLink has a link mailed to the user with the canonical address, for one
+// purpose; those made earlier for the same purpose are dead. Errors: ErrNotFound
+// when nobody has the address, or is locked.
+func (s *Store) MailLink(ctx context.Context, purpose, email, next string, mint backoffice.Mint) error {
+	kind, ok := linkMails[purpose]
+	if !ok {
+		return fmt.Errorf("no mail is sent for %q", purpose)
 	}
-	_, err := t.exec(`INSERT INTO mailed_links (token_hash, purpose, user_key, email, next, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		hash, purpose, userKey, email, next, t.now.UnixMicro(), t.now.Add(life).UnixMicro())
-	return err
+	return s.update(ctx, backoffice.System(), func(t *tx) error {
+		u, err := readUser(t.ctx, t, selectUserByEmail+` AND u.deleted_at IS NULL`, email)
+		if err != nil {
+			return err
+		}
+		if u.Locked {
+			return backoffice.ErrNotFound
+		}
+		token, hash := mint()
+		life := linkLives[purpose]
+		if _, err := t.exec(`UPDATE mailed_links SET used_at = $3 WHERE user_key = $1 AND purpose = $2 AND used_at IS NULL`, u.Key, purpose, t.now.UnixMicro()); err != nil {
+			return err
+		}
+		if _, err := t.exec(`INSERT INTO mailed_links (token_hash, purpose, user_key, email, next, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			hash, purpose, u.Key, u.Email, next, t.now.UnixMicro(), t.now.Add(life).UnixMicro()); err != nil {
+			return err
+		}
+		_, err = t.mail(backoffice.Mail{Kind: kind, To: u.Email, ExpiresAt: t.now.Add(life), MailContent: backoffice.MailContent{Token: token, Name: u.Name}})
+		return err
+	})
+}
+
+// linkMails are the mails that carry the links.
+var linkMails = map[string]backoffice.MailKind{LinkSignIn: backoffice.MailSignIn, LinkReset: backoffice.MailReset}
+
+// UserPolicy is the strictest of the policies of a user's accounts.
+func (s *Store) UserPolicy(ctx context.Context, userKey int64) (backoffice.Policy, error) {
+	return policyForUser(ctx, s.query(), userKey)
 }
 
 // MailedLink is a link that came by mail.

@@ -309,3 +309,28 @@ func (s *Store) searchMembers(ctx context.Context, a backoffice.Account, f backo
 	page.Rows, err = s.query().membersWhere(ctx, `m.key IN (`+strings.Join(marks, ", ")+`)`, false, args...)
 	return page, err
 }
+
+// RenameUser changes the name of a user: their own act, or that of staff. Errors:
+// ErrNotFound, Problems (name), ErrForbidden for somebody else's.
+func (s *Store) RenameUser(ctx context.Context, actor backoffice.Actor, id, name string) error {
+	name, err := backoffice.CleanName(name, backoffice.MaxName)
+	if err != nil {
+		return backoffice.Problems{"name": err.Error()}
+	}
+	if name == "" {
+		return backoffice.Problems{"name": "Enter a name."}
+	}
+	if actor.Kind == backoffice.ActorUser && actor.ID != id {
+		return backoffice.ErrForbidden
+	}
+	return s.update(ctx, actor, func(t *tx) error {
+		u, err := readUser(t.ctx, t, selectUserByID, id)
+		if err != nil || u.Name == name {
+			return err
+		}
+		if err := t.one(`UPDATE users SET name = $1, version = version + 1 WHERE key = $2`, name, u.Key); err != nil {
+			return err
+		}
+		return t.record(event{action: "user.renamed", kind: "user", id: u.ID, name: u.Email, before: map[string]any{"name": u.Name}, after: map[string]any{"name": name}})
+	})
+}

@@ -220,18 +220,12 @@ func (s *Store) DeleteUserSession(ctx context.Context, hash []byte, address stri
 	})
 }
 
-// UserSessionRow is a session as its user sees it in a list.
-type UserSessionRow struct {
-	backoffice.UserSession
-	Account backoffice.AccountRef
-}
-
 // UserSessions returns the sessions of a user that may still run, the one seen
 // last first.
-func (s *Store) UserSessions(ctx context.Context, userKey int64) ([]UserSessionRow, error) {
+func (s *Store) UserSessions(ctx context.Context, userKey int64) ([]backoffice.RunningSession, error) {
 	rows, err := s.query().rows(ctx, `SELECT `+userSessionColumns.names("x.")+`, a.key, a.id, a.name FROM user_sessions x
 		JOIN accounts a ON a.key = x.account_key AND a.deleted_at IS NULL WHERE x.user_key = $1 ORDER BY x.seen_at DESC, x.id DESC`, userKey)
-	list, err := collect(rows, err, func(r rowScanner) (x UserSessionRow, err error) {
+	list, err := collect(rows, err, func(r rowScanner) (x backoffice.RunningSession, err error) {
 		err = r.Scan(append(userSessionColumns.scan(&x.UserSession), &x.Account.Key, &x.Account.ID, &x.Account.Name)...)
 		return
 	})

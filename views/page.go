@@ -21,6 +21,7 @@ type Page struct {
 	Path     string // path and query of this page, without Base: where to return to
 	Actor    Actor
 	Nav      Nav
+	Portal   *PortalFrame // of pages of the portal; nil in the backoffice
 	Toasts   []ui.ToastProps
 }
 

@@ -1,0 +1,125 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"steward/backoffice"
+	"steward/views"
+	"steward/views/ui"
+)
+
+// portalRoute is one line of the table of what users of accounts may ask for,
+// and the permission that it takes in the account that they are in.
+type portalRoute struct {
+	method     string
+	path       string
+	permission backoffice.Permission // anyUser: whoever is signed in
+	handle     func(*call) error
+}
+
+// anyUser marks routes of the portal that every user may use who is signed in.
+const anyUser backoffice.Permission = ""
+
+// portalRoutes is everything that is answered to users of accounts.
+func (s *server) portalRoutes() []portalRoute {
+	const (
+		get, post = http.MethodGet, http.MethodPost
+	)
+	list := []portalRoute{
+		{get, "/portal", anyUser, s.showPortal},
+		{post, "/portal/switch", anyUser, s.switchAccount},
+	}
+	list = append(list, s.profileRoutes()...)
+	return list
+}
+
+// errUserSignIn sends a visitor to the sign-in page of users.
+var errUserSignIn = errors.New("sign in first, as a user")
+
+// serveUser turns a route of the portal into Echo's handler.
+func (s *server) serveUser(r portalRoute) echo.HandlerFunc {
+	return func(ec echo.Context) error {
+		c := &call{Context: ec, s: s, path: r.path}
+		in, ok, err := s.users.Current(ec.Request())
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errUserSignIn
+		}
+		c.in, c.actor = in, in.Actor(ec.RealIP())
+		if r.permission != anyUser && !c.actor.MayHere(r.permission) {
+			return backoffice.ErrForbidden
+		}
+		return r.handle(c)
+	}
+}
+
+// portal begins the frame around a page of the portal: part is the entry of the
+// navigation that it belongs to.
+func (c *call) portal(title, part string) (views.Page, error) {
+	p := c.s.gate(c, title)
+	p.Actor = views.Actor{Name: c.actor.Label(), Email: c.actor.Email}
+	list, err := c.store().Standings(c.ctx(), c.actor.Key)
+	if err != nil {
+		return p, err
+	}
+	portal := &views.PortalFrame{Account: c.actor.Account, Accounts: list}
+	p.Portal = portal
+	p.Nav = views.PortalNavigation(c.s.base, part, c.actor)
+	if t, ok := c.takeFlash(); ok {
+		p.Toasts = append(p.Toasts, t)
+	}
+	return p, nil
+}
+
+// askUserToSignIn leads to the sign-in page of users, and back to where the
+// visitor wanted to go.
+func (s *server) askUserToSignIn(c *call) error {
+	if c.isFragment() {
+		return c.NoContent(http.StatusUnauthorized)
+	}
+	to := s.link("/sign-in")
+	if c.Request().Method == http.MethodGet {
+		if next := strings.TrimPrefix(c.Request().URL.RequestURI(), s.base); next != "/portal" {
+			to += "?next=" + url.QueryEscape(next)
+		}
+	}
+	return c.Redirect(http.StatusSeeOther, to)
+}
+
+// showPortal is where a user lands: who they are, and their account.
+func (s *server) showPortal(c *call) error {
+	page, err := c.portal("Home", views.PortalHome)
+	if err != nil {
+		return err
+	}
+	account, err := c.store().Account(c.ctx(), c.actor.Account.ID)
+	if err != nil {
+		return err
+	}
+	return c.render(http.StatusOK, page, views.PortalPage(views.PortalScene{Page: page, In: c.in.SignedInUser, Account: account,
+		ReadsUsers: c.actor.MayHere(backoffice.ReadUsers), Now: s.now()}))
+}
+
+// switchAccount moves the session to another account of the user.
+func (s *server) switchAccount(c *call) error {
+	form, err := c.fields("account", "next")
+	if err != nil {
+		return err
+	}
+	if form["account"] == c.actor.Account.ID {
+		return c.goTo("/portal")
+	}
+	in, err := s.switchTo(c, form["account"])
+	if err != nil {
+		return err
+	}
+	c.putFlash(ui.ToastProps{Text: "You are in " + in.Standing.Account.Name + " now."})
+	return c.goTo("/portal")
+}
