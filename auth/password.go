@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"runtime/debug"
+	"time"
 
 	"github.com/alexedwards/argon2id"
 
@@ -46,7 +48,12 @@ type Hasher struct {
 	slots  chan struct{} // computing
 	queue  chan struct{} // computing or waiting
 	dummy  string
+	calm   *time.Timer
 }
+
+// calmAfter is how long nobody signs in before the memory of the hashes goes back
+// to the machine: the collector by itself keeps it for minutes.
+const calmAfter = 2 * time.Second
 
 // queuePerCore is how many wait for each core: about a quarter of a second.
 const queuePerCore = 8
@@ -59,6 +66,12 @@ func NewHasher(cores int) *Hasher {
 		slots:  make(chan struct{}, 2*cores),
 		queue:  make(chan struct{}, (2+queuePerCore)*cores),
 	}
+	h.calm = time.AfterFunc(calmAfter, func() {
+		if len(h.queue) == 0 {
+			debug.FreeOSMemory()
+		}
+	})
+	h.calm.Stop()
 	// A hash that no password has, made without computing one.
 	random := make([]byte, hashSaltLength+hashKeyLength)
 	_, _ = rand.Read(random) // never fails
@@ -125,7 +138,7 @@ func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
 	}
 	select {
 	case h.slots <- struct{}{}:
-		return func() { <-h.slots; <-h.queue }, nil
+		return func() { <-h.slots; <-h.queue; h.calm.Reset(calmAfter) }, nil
 	case <-ctx.Done():
 		<-h.queue
 		return nil, ctx.Err()
