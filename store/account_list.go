@@ -156,7 +156,7 @@ func (s *Store) accountsPage(ctx context.Context, f backoffice.AccountFilter, cu
 	}
 	page = backoffice.AccountsPage{Rows: found, First: 1}
 	if counted {
-		if page.Total, page.More, err = s.accountTotal(ctx, f, src, now, c.Edge && !c.Back && !more, len(found)); err != nil {
+		if page.Total, page.More, err = s.accountTotal(ctx, f, src, now, c.Edge && !more, len(found)); err != nil {
 			return page, err
 		}
 	}
