@@ -17,6 +17,7 @@ const (
 	StaffSessionToken Purpose = "staff-session"
 	DeviceToken       Purpose = "device"
 	SetupToken        Purpose = "setup-link"
+	StaffLinkToken    Purpose = "staff-link"
 	APIToken          Purpose = "api-token"
 
 	UserSessionToken   Purpose = "user-session"

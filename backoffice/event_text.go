@@ -40,6 +40,8 @@ var eventTexts = map[string]string{
 	"staff.added":                             "added {} to the staff",
 	"staff.removed":                           "removed {} from the staff",
 	"staff.role-changed":                      "made {} {role}",
+	"staff.link-made":                         "made a set-up link for {}",
+	"staff.set-up":                            "chose a password by a set-up link",
 	"staff.password-changed":                  "changed the password of {}",
 	"staff.signed-in":                         "signed in",
 	"staff.signed-out":                        "signed out",

@@ -40,6 +40,8 @@ var publicRoutes = []string{
 	"GET /sign-in/reset",  // opened by a one-use link
 	"POST /sign-in/reset/password",
 	"POST /sign-out",
+	"GET /backoffice/staff-setup", // opened by a one-use link
+	"POST /backoffice/staff-setup",
 }
 
 // Every route declares who may use it, and nothing answers that is not declared.
@@ -84,7 +86,7 @@ func TestAttack_T02_RouteWithoutPermission(t *testing.T) {
 var readingPosts = []string{"POST /backoffice/theme", "POST /backoffice/selection/export"}
 
 // deadWithoutLink answer 404 to whoever comes without the link that opens them.
-var deadWithoutLink = []string{"GET /backoffice/setup", "POST /backoffice/setup", "GET /sign-in/link", "POST /sign-in/link/use",
+var deadWithoutLink = []string{"GET /backoffice/setup", "POST /backoffice/setup", "GET /backoffice/staff-setup", "POST /backoffice/staff-setup", "GET /sign-in/link", "POST /sign-in/link/use",
 	"GET /sign-in/reset", "POST /sign-in/reset/password"}
 
 func gateFor(t *testing.T) *site {

@@ -53,6 +53,7 @@ func (s *server) routes() []route {
 	}
 	list = append(list, s.signInRoutes()...)
 	list = append(list, s.signInLinkRoutes()...)
+	list = append(list, s.staffLinkRoutes()...)
 	list = append(list, s.accountListRoutes()...)
 	list = append(list, s.accountNewRoutes()...)
 	list = append(list, s.selectionRoutes()...)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"steward/auth"
 	"steward/backoffice"
 	"steward/store"
 	"steward/views"
@@ -11,6 +12,11 @@ import (
 )
 
 func (s *server) showStaffList(c *call) error {
+	return s.staffListPage(c, http.StatusOK, backoffice.Staff{}, "")
+}
+
+// staffListPage shows the staff, and a link that was just made for one of them.
+func (s *server) staffListPage(c *call, status int, made backoffice.Staff, token string) error {
 	page, err := c.page("Staff", views.PartSettings)
 	if err != nil {
 		return err
@@ -19,7 +25,14 @@ func (s *server) showStaffList(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.render(http.StatusOK, page, views.StaffPage(page, list, c.actor.ID))
+	scene := views.StaffScene{List: list, Self: c.actor.ID, Made: made}
+	if token != "" {
+		scene.Link = s.staffLink(token)
+	}
+	if scene.Waiting, err = c.store().StaffWaiting(c.ctx()); err != nil {
+		return err
+	}
+	return c.render(status, page, views.StaffPage(page, scene))
 }
 
 func (s *server) showNewStaff(c *call) error {
@@ -34,31 +47,22 @@ func (s *server) newStaffPage(c *call, status int, n backoffice.NewStaff, p back
 	return c.render(status, page, views.NewStaffPage(page, n, p))
 }
 
-// addStaff lets somebody in with a first password, which they change themselves.
+// addStaff lets somebody in, who chooses a password by the link that is shown.
 func (s *server) addStaff(c *call) error {
-	form, err := c.fields("email", "name", "role", "password", "again")
+	form, err := c.fields("email", "name", "role")
 	if err != nil {
 		return err
 	}
 	n := backoffice.NewStaff{Email: form["email"], Name: form["name"], Role: backoffice.StaffRole(form["role"])}
-	problems := newPassword(form["password"], form["again"], n.Email)
-	for field, sentence := range checkNewStaff(n, n.Role) {
-		problems.Add(field, sentence)
-	}
-	if len(problems) > 0 {
-		return s.newStaffPage(c, http.StatusUnprocessableEntity, n, problems)
-	}
-	hash, err := s.hasher.Hash(c.ctx(), form["password"])
-	if err != nil {
-		return err
-	}
-	staff, err := c.store().AddStaff(c.ctx(), c.actor, n, hash)
+	token, hash := auth.StaffLinkToken.New()
+	staff, err := c.store().AddStaffByLink(c.ctx(), c.actor, n, hash)
+	var problems backoffice.Problems
 	if errors.As(err, &problems) {
 		return s.newStaffPage(c, http.StatusUnprocessableEntity, n, problems)
 	} else if err != nil {
 		return err
 	}
-	return c.saved("/backoffice/settings/staff", ui.ToastProps{Text: staff.Label() + " may sign in now."}, nil)
+	return s.staffListPage(c, http.StatusCreated, staff, token)
 }
 
 // checkNewStaff says what the store would refuse, before a password is hashed.

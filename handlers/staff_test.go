@@ -17,22 +17,42 @@ func TestStaffPages(t *testing.T) {
 		if n := b.get("/backoffice/settings/staff").Find("#staff-table tbody tr").Length(); n != 3 {
 			t.Errorf("%d staff listed", n)
 		}
-		add := func(email, role, password string) *shown {
+		add := func(email, role string) *shown {
 			return b.get("/backoffice/settings/staff/new").submit("#new-staff-form",
-				url.Values{"email": {email}, "name": {"New <b>Person</b>"}, "role": {role}, "password": {password}, "again": {password}})
+				url.Values{"email": {email}, "name": {"New <b>Person</b>"}, "role": {role}})
 		}
-		if p := add("owner@vendor.example", "viewer", passphrase); p.Status != http.StatusUnprocessableEntity || p.text("#email-problem") == "" ||
-			p.Find("#name").AttrOr("value", "") != "New <b>Person</b>" || strings.Contains(p.Body, passphrase) {
+		if p := add("owner@vendor.example", "viewer"); p.Status != http.StatusUnprocessableEntity || p.text("#email-problem") == "" ||
+			p.Find("#name").AttrOr("value", "") != "New <b>Person</b>" {
 			t.Errorf("a taken address: %d %q", p.Status, p.text("#new-staff-form"))
 		}
-		if p := add("x@vendor.example", "king", passphrase); p.text("#role-problem") == "" {
+		if p := add("x@vendor.example", "king"); p.text("#role-problem") == "" {
 			t.Error("no such role")
 		}
-		if p := add("new@vendor.example", "viewer", passphrase); p.URL.Path != "/backoffice/settings/staff" || !strings.Contains(p.text("#toasts"), "may sign in now") {
-			t.Fatalf("added: %d %s", p.Status, p.URL)
+		added := add("new@vendor.example", "viewer")
+		link := added.text("#staff-link code")
+		if added.Status != http.StatusCreated || !strings.HasPrefix(link, w.url+"/backoffice/staff-setup?token=") {
+			t.Fatalf("added: %d %q", added.Status, link)
 		}
 		theirs := w.browser()
-		theirs.signIn("new@vendor.example", passphrase)
+		if p := theirs.signIn("new@vendor.example", ""); p.Status != http.StatusUnprocessableEntity {
+			t.Errorf("without a password: %d", p.Status)
+		}
+		if again := b.get("/backoffice/settings/staff"); strings.Contains(again.Body, link) || !strings.Contains(again.text("#staff-table"), "No password yet") {
+			t.Errorf("the list: %q", again.text("#staff-table"))
+		}
+		choose := theirs.get(link)
+		if choose.URL.RawQuery != "" || !strings.Contains(choose.text("main"), "new@vendor.example") {
+			t.Errorf("the link led to %s", choose.URL)
+		}
+		if p := choose.submit("#staff-setup-form", url.Values{"password": {"short"}, "again": {"short"}}); p.Status != http.StatusUnprocessableEntity || p.text("#password-problem") == "" {
+			t.Errorf("a short password: %d", p.Status)
+		}
+		if p := choose.submit("#staff-setup-form", url.Values{"password": {passphrase}, "again": {passphrase}}); p.URL.Path != "/backoffice/accounts" || !theirs.signedIn() {
+			t.Errorf("chosen: %d %s", p.Status, p.URL)
+		}
+		if p := w.browser().get(link); p.Status != http.StatusNotFound || !strings.Contains(p.text("h1"), "does not open") {
+			t.Errorf("the link again: %d", p.Status)
+		}
 		if p := theirs.get("/backoffice/settings/staff"); p.Status != http.StatusForbidden {
 			t.Errorf("a viewer looks at the staff: %d", p.Status)
 		}

@@ -213,6 +213,15 @@ CREATE TABLE setup_links (
   expires_at BIGINT NOT NULL,
   used_at    BIGINT
 );
+-- By which a member of staff chooses their password.
+CREATE TABLE staff_links (
+  token_hash {{.Bytes}} NOT NULL PRIMARY KEY,
+  staff_key  BIGINT NOT NULL REFERENCES staff (key),
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL,
+  used_at    BIGINT
+);
+CREATE INDEX staff_links_staff ON staff_links (staff_key);
 CREATE TABLE sign_in_attempts (
   key     {{.Serial}},
   subject TEXT {{.Raw}} NOT NULL, -- hash of the canonical address, existing or not

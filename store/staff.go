@@ -24,7 +24,7 @@ var (
 	selectStaffList    = selectStaff + ` ORDER BY s.email`
 	selectCredentials  = `SELECT s.key, ` + staffColumns.names("s.") + `, s.password_hash FROM staff s WHERE s.removed_at IS NULL AND s.email = $1`
 	insertStaff        = `INSERT INTO staff (` + staffColumns.names("") + `, password_hash) VALUES (` + staffColumns.params(1) + `, $7) RETURNING key`
-	countOwners        = `SELECT COUNT(*) FROM staff WHERE role = 'owner' AND removed_at IS NULL`
+	countOwners        = `SELECT COUNT(*) FROM staff WHERE role = 'owner' AND removed_at IS NULL AND password_hash <> ''`
 	endSessionsOfStaff = `DELETE FROM staff_sessions WHERE staff_key = $1`
 )
 
