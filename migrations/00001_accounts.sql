@@ -42,14 +42,15 @@ CREATE TABLE accounts (
   CONSTRAINT accounts_id_key UNIQUE (id)
 );
 -- The orders of the list that change seldom carry what a page needs; accounts in
--- the bin are in none of them.
-CREATE INDEX accounts_created ON accounts (created_at, key) WHERE deleted_at IS NULL;
+-- the bin are in none of them. SQLite ends each index with the key by itself, and
+-- finds a place among equals only where it is not named.
+CREATE INDEX accounts_created ON accounts (created_at{{if .PostgreSQL}}, key{{end}}) WHERE deleted_at IS NULL;
 CREATE INDEX accounts_name ON accounts (name_sort, key{{if .SQLite}}, search{{end}}) WHERE deleted_at IS NULL;
-CREATE INDEX accounts_primary ON accounts (primary_email, key) WHERE deleted_at IS NULL;
+CREATE INDEX accounts_primary ON accounts (primary_email{{if .PostgreSQL}}, key{{end}}) WHERE deleted_at IS NULL;
 CREATE INDEX accounts_parent ON accounts (parent_key, key) WHERE parent_key IS NOT NULL;
 CREATE INDEX accounts_reseller ON accounts (key) WHERE is_reseller AND deleted_at IS NULL;
 CREATE INDEX accounts_primary_user ON accounts (primary_user_key) WHERE primary_user_key IS NOT NULL;
-CREATE INDEX accounts_bin ON accounts (deleted_at, key) WHERE deleted_at IS NOT NULL;
+CREATE INDEX accounts_bin ON accounts (deleted_at{{if .PostgreSQL}}, key{{end}}) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE account_logos (
   account_key {{.Key}} REFERENCES accounts (key),
@@ -66,9 +67,9 @@ CREATE TABLE engagement (
   recent_day    INTEGER NOT NULL DEFAULT 0,
   recent        {{.Bytes}}
 );
-CREATE INDEX engagement_last ON engagement (last_visit_at, account_key);
-CREATE INDEX engagement_visits ON engagement (visits, account_key);
-CREATE INDEX engagement_users ON engagement (users, account_key);
+CREATE INDEX engagement_last ON engagement (last_visit_at{{if .PostgreSQL}}, account_key{{end}});
+CREATE INDEX engagement_visits ON engagement (visits{{if .PostgreSQL}}, account_key{{end}});
+CREATE INDEX engagement_users ON engagement (users{{if .PostgreSQL}}, account_key{{end}});
 
 CREATE TABLE roles (
   key         {{.Serial}},

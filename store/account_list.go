@@ -236,7 +236,11 @@ func (s *Store) accountsStatement(way listWay, f backoffice.AccountFilter, src a
 		if order.text {
 			value = c.Text
 		}
-		l.add("(" + order.column + ", " + order.key() + ")" + op + "(" + l.arg(value) + ", " + l.arg(c.Key) + ")")
+		place := l.arg(value) + ", " + l.arg(c.Key)
+		if way != gathered {
+			place += s.dialect.asKey()
+		}
+		l.add("(" + order.column + ", " + order.key() + ")" + op + "(" + place + ")")
 	}
 	join := s.join()
 	const parents = ` LEFT JOIN accounts p ON p.key = a.parent_key`

@@ -143,3 +143,14 @@ func (d *dialect) plain(column string) string {
 	}
 	return column
 }
+
+// asKey follows the argument that a table's key is compared with behind a column
+// that has many equals. SQLite looks for such a pair in an index only where the
+// two sides have a collation, and integer keys have none: without it, a page deep
+// among equals walks all of them that lie before it.
+func (d *dialect) asKey() string {
+	if d.engine.SQLite {
+		return " COLLATE BINARY"
+	}
+	return ""
+}

@@ -38,7 +38,11 @@ func TestPlansOfTheAccountsList(t *testing.T) {
 			for _, c := range []listCursor{{Edge: true}, {Edge: true, Back: true}, some, {Text: "m", Int: 5, Key: 7, Back: true}} {
 				f := backoffice.AccountFilter{Sort: sort, Asc: asc}
 				name := fmt.Sprintf("%s asc=%v %+v", sort, asc, c)
-				holds(t, s, name, planOf(t, s, inOrder, f, accountSource{}, c, now), index, "")
+				place := index
+				if !c.Edge && sort != backoffice.SortName {
+					place = index + `.*,rowid\)[<>]\(\?,\?\)` // not from the first of the equals on
+				}
+				holds(t, s, name, planOf(t, s, inOrder, f, accountSource{}, c, now), place, "")
 				f.Query = "nord"
 				holds(t, s, name+" near", planOf(t, s, nearBy, f, accountSource{hits: hits{match: `"nor" AND "ord"`, n: 5000}}, c, now), index, "")
 				// What is gathered is sorted on purpose.
