@@ -132,6 +132,9 @@ func scanApplyRow(r rowScanner) (v *applyRow, err error) {
 // applyBatch applies groups of rows until the batch has had its time.
 func (t *tx) applyBatch(id string) (backoffice.ImportRun, error) {
 	started := time.Now()
+	if err := t.planByValues(); err != nil {
+		return backoffice.ImportRun{}, err
+	}
 	run, err := scanImport(t.get(selectImport+`id = $1`, id))
 	if err != nil || run.State != backoffice.ImportApplying {
 		return run, err
@@ -152,7 +155,7 @@ func (t *tx) applyBatch(id string) (backoffice.ImportRun, error) {
 		}
 		// One kind at a time, and no more visits than a batch has time for.
 		n, weight := 1, list[0].n
-		for n < len(list) && list[n].kind == list[0].kind && weight+list[n].n <= stagedVisits {
+		for n < len(list) && list[n].kind == list[0].kind && weight+list[n].n <= t.groupVisits() {
 			weight += list[n].n
 			n++
 		}
@@ -177,6 +180,25 @@ func (t *tx) applyBatch(id string) (backoffice.ImportRun, error) {
 		return run, nil
 	}
 	return run, t.endImport(&run)
+}
+
+// groupVisits is how many visits are applied together. More of them at once
+// spare ways to a server and back.
+func (t *tx) groupVisits() int64 {
+	if t.engine().engine.PostgreSQL {
+		return 4 * stagedVisits
+	}
+	return stagedVisits
+}
+
+// planByValues keeps PostgreSQL from plans that it made while the tables were
+// empty: in those each lookup reads a table from end to end.
+func (t *tx) planByValues() error {
+	if t.engine().engine.SQLite {
+		return nil
+	}
+	_, err := t.exec(`SET LOCAL plan_cache_mode = force_custom_plan`)
+	return err
 }
 
 func (t *tx) applyGroup(list []*applyRow) error {

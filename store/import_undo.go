@@ -92,6 +92,9 @@ func scanUndoRow(r rowScanner) (v *applyRow, err error) {
 
 func (t *tx) undoBatch(id string) (backoffice.ImportRun, error) {
 	started := time.Now()
+	if err := t.planByValues(); err != nil {
+		return backoffice.ImportRun{}, err
+	}
 	run, err := scanImport(t.get(selectImport+`id = $1`, id))
 	if err != nil || run.State != backoffice.ImportUndoing {
 		return run, err

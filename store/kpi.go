@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"steward/backoffice"
@@ -115,6 +116,14 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
+var (
+	addHours = newRowList(`INSERT INTO kpi_hours (hour, accounts, company, memberships, active) VALUES `, plainTuple(5),
+		` ON CONFLICT (hour) DO UPDATE SET accounts = kpi_hours.accounts + excluded.accounts, company = kpi_hours.company + excluded.company,
+		memberships = kpi_hours.memberships + excluded.memberships, active = kpi_hours.active + excluded.active`, 0)
+	addDays = newRowList(`INSERT INTO kpi_days (day, active_step) VALUES `, plainTuple(2),
+		` ON CONFLICT (day) DO UPDATE SET active_step = kpi_days.active_step + excluded.active_step`, 0)
+)
+
 // flushKPIs writes what the unit of work has gathered.
 func (t *tx) flushKPIs() error {
 	k := &t.kpi
@@ -128,19 +137,19 @@ func (t *tx) flushKPIs() error {
 			return err
 		}
 	}
-	for h, d := range k.hours {
-		if _, err := t.exec(`INSERT INTO kpi_hours (hour, accounts, company, memberships, active) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (hour) DO UPDATE SET accounts = kpi_hours.accounts + excluded.accounts, company = kpi_hours.company + excluded.company,
-			memberships = kpi_hours.memberships + excluded.memberships, active = kpi_hours.active + excluded.active`,
-			h, d.accounts, d.company, d.memberships, d.active); err != nil {
-			return err
-		}
+	var hours, days []any
+	for _, h := range slices.Sorted(maps.Keys(k.hours)) {
+		d := k.hours[h]
+		hours = append(hours, h, d.accounts, d.company, d.memberships, d.active)
 	}
-	for day, n := range k.days {
-		if _, err := t.exec(`INSERT INTO kpi_days (day, active_step) VALUES ($1, $2)
-			ON CONFLICT (day) DO UPDATE SET active_step = kpi_days.active_step + excluded.active_step`, int64(day), n); err != nil {
-			return err
-		}
+	for _, day := range slices.Sorted(maps.Keys(k.days)) {
+		days = append(days, int64(day), k.days[day])
+	}
+	if err := addHours.exec(t, nil, hours); err != nil {
+		return err
+	}
+	if err := addDays.exec(t, nil, days); err != nil {
+		return err
 	}
 	if totals || len(k.hours) > 0 || len(k.days) > 0 || k.visited > backoffice.DayOf(t.now) {
 		if err := t.tellKPIs(k); err != nil {

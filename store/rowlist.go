@@ -21,7 +21,7 @@ type rowList struct {
 // and back, whatever it holds.
 func (d *dialect) rowListSizes() []int {
 	if d.engine.PostgreSQL {
-		return []int{512, 64, 8, 1}
+		return []int{512, 128, 32, 8, 2, 1}
 	}
 	return []int{64, 8, 1}
 }
