@@ -34,6 +34,7 @@ func (s *server) portalRoutes() []portalRoute {
 		{get, "/portal", anyUser, s.showPortal},
 		{post, "/portal/switch", anyUser, s.switchAccount},
 	}
+	list = append(list, s.portalUserRoutes()...)
 	list = append(list, s.profileRoutes()...)
 	return list
 }

@@ -43,24 +43,18 @@ func (t *tx) rolesNamed(account int64, keys []string) ([]storedRole, error) {
 }
 
 // mayAddUsers refuses an actor who may not add users to the account. Errors:
-// ErrForbidden.
+// ErrForbidden, ErrNotFound.
 func (t *tx) mayAddUsers(account int64) error {
-	if !t.actor.May(backoffice.WriteAccounts) {
-		return backoffice.ErrForbidden
-	}
-	return nil
+	return t.mayManage(account, backoffice.WriteAccounts, backoffice.WriteUsers)
 }
 
-// mayGrant refuses an actor who may not give the roles in the account; staff and
-// the command line may give any. Errors: a Refusal (backoffice.MayGrant).
+// mayGrant refuses an actor who may not give the roles in the account, after
+// mayManage has read what they hold there; staff and the command line may give
+// any. Errors: a Refusal (backoffice.MayGrant).
 func (t *tx) mayGrant(account int64, given []storedRole) error {
-	switch t.actor.Kind {
-	case backoffice.ActorStaff, backoffice.ActorCommand, backoffice.ActorSystem:
-		return nil
-	}
 	roles := make([]backoffice.Role, len(given))
 	for i, g := range given {
 		roles[i] = g.Role
 	}
-	return backoffice.MayGrant(nil, roles)
+	return t.actor.MayGive(account, roles)
 }

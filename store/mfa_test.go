@@ -256,7 +256,9 @@ func TestAttack_T46_RememberedBrowser(t *testing.T) {
 		}
 	}
 	for name, end := range map[string]func(*testing.T, *store.Store, *storetest.Clock, backoffice.User){
-		"its time": func(_ *testing.T, _ *store.Store, clock *storetest.Clock, _ backoffice.User) { clock.Add(14 * 24 * time.Hour) },
+		"its time": func(_ *testing.T, _ *store.Store, clock *storetest.Clock, _ backoffice.User) {
+			clock.Add(14 * 24 * time.Hour)
+		},
 		"the policy says always": func(t *testing.T, s *store.Store, _ *storetest.Clock, _ backoffice.User) {
 			policy(t, s, func(r *backoffice.PolicyRules) { r.RememberDays = backoffice.Some(0) })
 		},

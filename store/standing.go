@@ -45,9 +45,15 @@ func heldRoles(ctx context.Context, r reader, membership int64) ([]backoffice.Ro
 		if err := r.Scan(&role.Key, &role.Name, &role.Level, &permissions); err != nil {
 			return role, err
 		}
-		if err := json.Unmarshal([]byte(permissions), &role.Permissions); err != nil {
-			return role, fmt.Errorf("permissions of role %s: %w", role.Key, err)
-		}
-		return role, nil
+		role.Permissions, err = permissionsOf(permissions)
+		return role, err
 	})
+}
+
+// permissionsOf reads permissions as a role keeps them.
+func permissionsOf(text string) (p backoffice.Permissions, err error) {
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		return nil, fmt.Errorf("permissions of a role: %w", err)
+	}
+	return p, nil
 }

@@ -1,0 +1,249 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"steward/backoffice"
+)
+
+// memberRow is a membership as the verbs that change one find it.
+type memberRow struct {
+	account  backoffice.Account
+	user     backoffice.User
+	standing backoffice.Standing
+}
+
+// mayManage refuses an actor who may not change the users of an account: staff by
+// their permission, a user by theirs in the account that they are in, read anew
+// within this unit of work. What is not theirs to know does not exist. Errors:
+// ErrForbidden, ErrNotFound.
+func (t *tx) mayManage(account int64, staff backoffice.StaffPermission, here backoffice.Permission) error {
+	if t.actor.Kind != backoffice.ActorUser {
+		if !t.actor.May(staff) {
+			return backoffice.ErrForbidden
+		}
+		return nil
+	}
+	if t.actor.Account.Key != account {
+		return backoffice.ErrNotFound
+	}
+	standing, err := standingIn(t.ctx, t, t.actor.Key, account)
+	if err != nil {
+		return err
+	}
+	if !standing.Enters() {
+		return backoffice.ErrNotFound
+	}
+	t.actor.Roles = standing.Roles
+	if !t.actor.MayHere(here) {
+		return backoffice.ErrForbidden
+	}
+	return nil
+}
+
+// memberOf finds a user of an account by public IDs. Errors: ErrNotFound.
+func (t *tx) memberOf(accountID, userID string) (m memberRow, err error) {
+	if m.account, err = t.account(accountID); err != nil {
+		return m, err
+	}
+	if m.user, err = readUser(t.ctx, t, selectUserByID, userID); err != nil {
+		return m, err
+	}
+	m.standing, err = standingIn(t.ctx, t, m.user.Key, m.account.Key)
+	return m, err
+}
+
+// overMember refuses a user who would change somebody that stands above them:
+// what they could not give they cannot take away either.
+func (t *tx) overMember(m memberRow) error {
+	if t.actor.Kind != backoffice.ActorUser || t.actor.Key == m.user.Key {
+		return nil
+	}
+	if backoffice.MayGrant(t.actor.Roles, m.standing.Roles) != nil {
+		return backoffice.Refusal("This user holds a role that stands above yours.")
+	}
+	return nil
+}
+
+// keepAManager refuses an act of a customer admin after which nobody could manage
+// the account (product.md, section 5): without is the membership that would not
+// count any more.
+func (t *tx) keepAManager(account, without int64) error {
+	if t.actor.Kind != backoffice.ActorUser {
+		return nil
+	}
+	rows, err := t.rows(t.ctx, `SELECT DISTINCT o.permissions FROM memberships m JOIN users u ON u.key = m.user_key
+		JOIN membership_roles mr ON mr.membership_key = m.key JOIN roles o ON o.key = mr.role_key
+		WHERE m.account_key = $1 AND m.key <> $2 AND m.status = 'activated' AND NOT m.disabled AND NOT u.locked AND u.deleted_at IS NULL`, account, without)
+	held, err := collect(rows, err, func(r rowScanner) (p backoffice.Permissions, err error) {
+		var text string
+		if err := r.Scan(&text); err != nil {
+			return nil, err
+		}
+		return permissionsOf(text)
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range held {
+		if p.Has(backoffice.WriteUsers) {
+			return nil
+		}
+	}
+	return backoffice.Refusal("Nobody else could manage this account then. Make somebody else an admin first.")
+}
+
+// ChangeMemberRoles replaces the roles of a user in an account. It holds from
+// their next request on. Errors: ErrNotFound, ErrForbidden, Problems (roles).
+func (s *Store) ChangeMemberRoles(ctx context.Context, actor backoffice.Actor, accountID, userID string, keys []string) error {
+	return s.update(ctx, actor, func(t *tx) error {
+		m, err := t.memberOf(accountID, userID)
+		if err != nil {
+			return err
+		}
+		if err := t.mayManage(m.account.Key, backoffice.WriteAccounts, backoffice.WriteUsers); err != nil {
+			return err
+		}
+		if len(keys) == 0 {
+			return backoffice.Problems{"roles": "Choose at least one role."}
+		}
+		roles, err := t.rolesNamed(m.account.Key, keys)
+		if err == nil {
+			err = t.overMember(m)
+		}
+		if err == nil {
+			err = t.mayGrant(m.account.Key, roles)
+		}
+		manages := false
+		var after, before []string
+		var rows []int64
+		for _, r := range roles {
+			manages = manages || r.Permissions.Has(backoffice.WriteUsers)
+			after, rows = append(after, r.Name), append(rows, r.key)
+		}
+		if err == nil && !manages {
+			err = t.keepAManager(m.account.Key, m.standing.Membership)
+		}
+		if isRefusal(err) {
+			return backoffice.Problems{"roles": err.Error()}
+		} else if err != nil {
+			return err
+		}
+		for _, r := range m.standing.Roles {
+			before = append(before, r.Name)
+		}
+		if strings.Join(before, "\n") == strings.Join(after, "\n") {
+			return nil
+		}
+		if err := t.setRoles(m.standing.Membership, rows); err != nil {
+			return err
+		}
+		return t.record(event{action: "user.roles-changed", kind: "user", id: m.user.ID, name: userLabel(m.user.Name, m.user.Email), accountKey: m.account.Key,
+			before: map[string]any{"account": m.account.Name, "roles": before}, after: map[string]any{"account": m.account.Name, "roles": after}})
+	})
+}
+
+// RemoveMember takes a user out of an account; their sessions in it end at once.
+// Errors: ErrNotFound, ErrForbidden, a Refusal.
+func (s *Store) RemoveMember(ctx context.Context, actor backoffice.Actor, accountID, userID string) error {
+	return s.update(ctx, actor, func(t *tx) error {
+		m, err := t.memberOf(accountID, userID)
+		if err != nil {
+			return err
+		}
+		if err := t.mayManage(m.account.Key, backoffice.WriteAccounts, backoffice.DeleteUsers); err != nil {
+			return err
+		}
+		if err := errors.Join(t.overMember(m), t.keepAManager(m.account.Key, m.standing.Membership)); err != nil {
+			return firstRefusal(err)
+		}
+		if _, err := t.endUserSessions(m.user.Key, m.account.Key, nil); err != nil {
+			return err
+		}
+		if err := t.deleteMembership(m.standing.Membership); err != nil {
+			return err
+		}
+		var roles []string
+		for _, r := range m.standing.Roles {
+			roles = append(roles, r.Name)
+		}
+		return t.record(event{action: "user.removed", kind: "user", id: m.user.ID, name: userLabel(m.user.Name, m.user.Email), accountKey: m.account.Key,
+			before: map[string]any{"account": m.account.Name, "roles": roles, "status": m.standing.Status}})
+	})
+}
+
+// firstRefusal is the first sentence of refusals joined.
+func firstRefusal(err error) error {
+	var r backoffice.Refusal
+	if errors.As(err, &r) {
+		return r
+	}
+	return err
+}
+
+// SetMemberDisabled switches a membership off or on again. Off ends the user's
+// sessions in the account at once; nothing else is lost. Errors: ErrNotFound,
+// ErrForbidden, a Refusal.
+func (s *Store) SetMemberDisabled(ctx context.Context, actor backoffice.Actor, accountID, userID string, disabled bool) error {
+	return s.update(ctx, actor, func(t *tx) error {
+		m, err := t.memberOf(accountID, userID)
+		if err != nil {
+			return err
+		}
+		if err := t.mayManage(m.account.Key, backoffice.WriteAccounts, backoffice.WriteUsers); err != nil {
+			return err
+		}
+		if m.standing.Disabled == disabled {
+			return nil
+		}
+		err = t.overMember(m)
+		if err == nil && disabled {
+			err = t.keepAManager(m.account.Key, m.standing.Membership)
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.one(`UPDATE memberships SET disabled = $1 WHERE key = $2`, disabled, m.standing.Membership); err != nil {
+			return err
+		}
+		action := "user.enabled"
+		if disabled {
+			action = "user.disabled"
+			if _, err := t.endUserSessions(m.user.Key, m.account.Key, nil); err != nil {
+				return err
+			}
+		}
+		return t.record(event{action: action, kind: "user", id: m.user.ID, name: userLabel(m.user.Name, m.user.Email), accountKey: m.account.Key,
+			after: map[string]any{"account": m.account.Name}})
+	})
+}
+
+// Member returns a user of an account as its page shows them. Errors:
+// ErrNotFound.
+func (s *Store) Member(ctx context.Context, a backoffice.Account, userID string) (m backoffice.Member, roles []string, err error) {
+	u, err := readUser(ctx, s.query(), selectUserByID, userID)
+	if err != nil {
+		return m, nil, err
+	}
+	found, err := s.query().membersWhere(ctx, `m.last_visit_at >= $3 AND u.key = $4`, false, a.Key, a.PrimaryUserKey, int64(0), u.Key)
+	if err != nil {
+		return m, nil, err
+	}
+	if len(found) == 0 {
+		return m, nil, backoffice.ErrNotFound
+	}
+	standing, err := standingIn(ctx, s.query(), u.Key, a.Key)
+	for _, r := range standing.Roles {
+		roles = append(roles, r.Key)
+	}
+	return found[0], roles, err
+}
+
+// OpenInvitation returns the pending invitation of a user to an account, by the
+// account's key. Errors: ErrNotFound.
+func (s *Store) OpenInvitation(ctx context.Context, account int64, userID string) (backoffice.Invitation, error) {
+	i, err := scanInvitation(s.query().row(ctx, selectInvitation+` AND i.account_key = $1 AND u.id = $2`, account, userID))
+	return i.Invitation, err
+}
