@@ -23,14 +23,6 @@ const (
 	hashKeyLength   = 32
 )
 
-// A stored hash that would cost more than this was not made here, and is not
-// computed.
-const (
-	maxHashMemory      = 256 << 10 // KiB
-	maxHashIterations  = 16
-	maxHashParallelism = 16
-)
-
 var (
 	// ErrBusy is returned when more people sign in than the machine can hash
 	// for: answer 503 and ask to try again.
@@ -47,6 +39,7 @@ type Hasher struct {
 	params argon2id.Params
 	slots  chan struct{} // computing
 	queue  chan struct{} // computing or waiting
+	large  chan struct{} // computing what takes more memory than ours: one at a time
 	dummy  string
 	calm   *time.Timer
 }
@@ -65,6 +58,7 @@ func NewHasher(cores int) *Hasher {
 		params: argon2id.Params{Memory: hashMemory, Iterations: hashIterations, Parallelism: hashParallelism, SaltLength: hashSaltLength, KeyLength: hashKeyLength},
 		slots:  make(chan struct{}, 2*cores),
 		queue:  make(chan struct{}, (2+queuePerCore)*cores),
+		large:  make(chan struct{}, 1),
 	}
 	h.calm = time.AfterFunc(calmAfter, func() {
 		if len(h.queue) == 0 {
@@ -86,7 +80,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if backoffice.PasswordTooLong(password) {
 		return "", ErrPasswordTooLong
 	}
-	leave, err := h.enter(ctx)
+	leave, err := h.enter(ctx, false)
 	if err != nil {
 		return "", err
 	}
@@ -94,10 +88,12 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return argon2id.CreateHash(backoffice.NormalPassword(password), &h.params)
 }
 
-// Verify reports whether the password is the one of a stored hash. Without a
-// hash, as for an address that nobody has, the same work is done and the
-// answer is false. A password that is too long is wrong, without work. Errors:
-// ErrBusy, that of ctx, and a hash that cannot be read.
+// Verify reports whether the password is the one of a stored hash, of ours or
+// of one that was taken over: see backoffice.ParsePasswordHash, which also caps
+// what it may cost. Without a hash, as for an address that nobody has, the same
+// work is done as for one of ours, and the answer is false. A password that is
+// too long is wrong, without work. Where the answer is true and NeedsRehash,
+// hash it again. Errors: ErrBusy, that of ctx, and a hash that cannot be read.
 func (h *Hasher) Verify(ctx context.Context, password, hash string) (bool, error) {
 	if backoffice.PasswordTooLong(password) {
 		return false, nil
@@ -106,41 +102,59 @@ func (h *Hasher) Verify(ctx context.Context, password, hash string) (bool, error
 	if !known {
 		hash = h.dummy
 	}
-	params, _, key, err := argon2id.DecodeHash(hash)
+	stored, err := backoffice.ParsePasswordHash(hash)
 	if err != nil {
 		return false, fmt.Errorf("auth: reading a stored hash: %w", err)
 	}
-	if params.Memory > maxHashMemory || params.Iterations > maxHashIterations || params.Parallelism > maxHashParallelism ||
-		params.Iterations < 1 || params.Parallelism < 1 || len(key) < 16 || len(key) > 64 {
-		return false, errors.New("auth: a stored hash states a cost outside the limits")
-	}
-	leave, err := h.enter(ctx)
+	leave, err := h.enter(ctx, memoryOf(stored) > hashMemory)
 	if err != nil {
 		return false, err
 	}
 	defer leave()
-	same, err := argon2id.ComparePasswordAndHash(backoffice.NormalPassword(password), hash)
+	normal := backoffice.NormalPassword(password)
+	same, err := matches(stored, normal)
+	// Other systems hashed what was typed as it came.
+	if err == nil && !same && normal != password && !h.ours(stored) {
+		same, err = matches(stored, password)
+	}
 	return same && known, err
 }
 
-// NeedsRehash reports whether a stored hash was made at another cost than new
-// ones are: hash again while the password is at hand.
+// NeedsRehash reports whether a stored hash was made by another system or at
+// another cost than new ones are: hash again while the password is at hand.
 func (h *Hasher) NeedsRehash(hash string) bool {
-	params, _, _, err := argon2id.DecodeHash(hash)
-	return err != nil || *params != h.params
+	stored, err := backoffice.ParsePasswordHash(hash)
+	return err != nil || !h.ours(stored)
 }
 
-func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
+func (h *Hasher) ours(s backoffice.PasswordHash) bool {
+	return s.Algorithm == backoffice.Argon2id && s.Memory == h.params.Memory && s.Iterations == h.params.Iterations &&
+		s.Parallelism == uint32(h.params.Parallelism) && len(s.Salt) == int(h.params.SaltLength) && len(s.Key) == int(h.params.KeyLength)
+}
+
+// enter waits for a turn. What takes more memory than a hash of ours waits
+// outside of the slots, so that others go on.
+func (h *Hasher) enter(ctx context.Context, large bool) (leave func(), err error) {
 	select {
 	case h.queue <- struct{}{}:
 	default:
 		return nil, ErrBusy
 	}
+	give := func() { <-h.queue }
+	if large {
+		select {
+		case h.large <- struct{}{}:
+			give = func() { <-h.large; <-h.queue }
+		case <-ctx.Done():
+			give()
+			return nil, ctx.Err()
+		}
+	}
 	select {
 	case h.slots <- struct{}{}:
-		return func() { <-h.slots; <-h.queue; h.calm.Reset(calmAfter) }, nil
+		return func() { <-h.slots; give(); h.calm.Reset(calmAfter) }, nil
 	case <-ctx.Done():
-		<-h.queue
+		give()
 		return nil, ctx.Err()
 	}
 }
