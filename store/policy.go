@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"steward/backoffice"
 )
@@ -113,6 +114,34 @@ func policyRow(ctx context.Context, r reader, key int64) (rules backoffice.Polic
 	return rules, version, err
 }
 
+// laidDown is one row of policies.
+type laidDown struct {
+	key, version int64
+	rules        backoffice.PolicyRules
+}
+
+// policyRows reads the rules of several accounts at once, by their keys; who
+// has laid down nothing is not among them.
+func policyRows(ctx context.Context, r reader, keys []any) (map[int64]laidDown, error) {
+	marks := make([]byte, 0, 5*len(keys))
+	for i := range keys {
+		if i > 0 {
+			marks = append(marks, ", "...)
+		}
+		marks = strconv.AppendInt(append(marks, '$'), int64(i+1), 10)
+	}
+	rows, err := r.rows(ctx, `SELECT account_key, version, `+policyColumns.names("")+` FROM policies WHERE account_key IN (`+string(marks)+`)`, keys...)
+	list, err := collect(rows, err, func(r rowScanner) (l laidDown, err error) {
+		err = r.Scan(append([]any{&l.key, &l.version}, policyColumns.scan(&l.rules)...)...)
+		return
+	})
+	laid := make(map[int64]laidDown, len(list))
+	for _, l := range list {
+		laid[l.key] = l
+	}
+	return laid, err
+}
+
 // EnvironmentPolicy returns the environment's default.
 func (s *Store) EnvironmentPolicy(ctx context.Context) (PolicyState, error) {
 	return environmentPolicy(ctx, s.query())
@@ -133,24 +162,27 @@ func (s *Store) PolicyOf(ctx context.Context, accountID string) (PolicyState, er
 
 func policyOf(ctx context.Context, r reader, accountID string) (p PolicyState, err error) {
 	p.Account.ID = accountID
-	if err := r.row(ctx, `SELECT key, name FROM accounts WHERE id = $1 AND deleted_at IS NULL`, accountID).Scan(&p.Account.Key, &p.Account.Name); err != nil {
+	var sub bool
+	if err := r.row(ctx, `SELECT key, name, parent_key IS NOT NULL FROM accounts WHERE id = $1 AND deleted_at IS NULL`, accountID).Scan(&p.Account.Key, &p.Account.Name, &sub); err != nil {
 		return p, err
 	}
-	if p.environment, _, err = policyRow(ctx, r, 0); err != nil {
-		return p, err
-	}
-	if p.Ancestors, err = ancestors(ctx, r, p.Account.Key); err != nil {
-		return p, err
-	}
-	p.above = make([]backoffice.NamedRules, len(p.Ancestors))
-	for i, a := range p.Ancestors {
-		p.above[i].ID, p.above[i].Name = a.ID, a.Name
-		if p.above[i].Rules, _, err = policyRow(ctx, r, a.Key); err != nil {
+	if sub {
+		if p.Ancestors, err = ancestors(ctx, r, p.Account.Key); err != nil {
 			return p, err
 		}
 	}
-	if p.Own, p.Version, err = policyRow(ctx, r, p.Account.Key); err != nil {
+	keys := []any{int64(0), p.Account.Key}
+	for _, a := range p.Ancestors {
+		keys = append(keys, a.Key)
+	}
+	laid, err := policyRows(ctx, r, keys)
+	if err != nil {
 		return p, err
+	}
+	p.environment, p.Own, p.Version = laid[0].rules, laid[p.Account.Key].rules, laid[p.Account.Key].version
+	p.above = make([]backoffice.NamedRules, len(p.Ancestors))
+	for i, a := range p.Ancestors {
+		p.above[i] = backoffice.NamedRules{ID: a.ID, Name: a.Name, Rules: laid[a.Key].rules}
 	}
 	p.Inherited, p.InForce = p.Try(backoffice.PolicyRules{}), p.Try(p.Own)
 	return p, nil

@@ -177,11 +177,12 @@ func appendMini(b []byte, m Mini) []byte {
 	return append(b, `</svg>`...)
 }
 
+// appendFloat writes a coordinate, which is not negative, to a tenth.
 func appendFloat(b []byte, x float64) []byte {
-	at := len(b)
-	b = strconv.AppendFloat(b, x, 'f', 1, 64)
-	if n := len(b); n-at > 2 && b[n-2] == '.' && b[n-1] == '0' {
-		return b[:n-2]
+	tenths := int64(x*10 + 0.5)
+	b = strconv.AppendInt(b, tenths/10, 10)
+	if rest := tenths % 10; rest != 0 {
+		b = append(b, '.', byte('0'+rest))
 	}
 	return b
 }
@@ -291,6 +292,22 @@ func (c DailyChart) axis() []axisText {
 	return texts
 }
 
+// rows are the lines of the table, the last day first. There may be 365 of them.
+func (c DailyChart) rows() templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		b := make([]byte, 0, 72*len(c.Counts))
+		for i := len(c.Counts) - 1; i >= 0; i-- {
+			b = append(b, `<tr><td class="num">`...)
+			b = AppendDate(b, c.day(i))
+			b = append(b, `</td><td class="right">`...)
+			b = AppendNumber(b, int64(c.Counts[i]))
+			b = append(b, `</td></tr>`...)
+		}
+		_, err := w.Write(b)
+		return err
+	})
+}
+
 // marks draws the bars, the mean of the period before, and over each day an
 // unseen column that carries its figure for the pointer.
 func (c DailyChart) marks() templ.Component {
@@ -298,7 +315,7 @@ func (c DailyChart) marks() templ.Component {
 		top := float64(c.top())
 		scale := func(v float64) float64 { return v / top * (plotH - 8) }
 		n := len(c.Counts)
-		b := append([]byte(nil), `<svg width="100%" height="212" viewBox="0 0 `...)
+		b := append(make([]byte, 0, 512+150*n), `<svg width="100%" height="212" viewBox="0 0 `...)
 		b = strconv.AppendInt(b, int64(max(1, n)*int(plotUnit)), 10)
 		b = append(b, ` 212" preserveAspectRatio="none"><path class="m-bar" d="`...)
 		for i, v := range c.Counts {
