@@ -27,6 +27,7 @@ func (s *server) importRoutes() []route {
 		{get, views.ImportPath + "/:import/refused.csv", backoffice.Import, s.exportRefused},
 		{post, views.ImportPath + "/:import/application", backoffice.Import, s.applyImport},
 		{post, views.ImportPath + "/:import/discarding", backoffice.Import, s.discardImport},
+		{get, views.ImportPath + "/:import/reversal", backoffice.Import, s.askUndoImport},
 		{post, views.ImportPath + "/:import/reversal", backoffice.Import, s.undoImport},
 	}
 }
@@ -236,6 +237,26 @@ func (s *server) applyImport(c *call) error {
 		return err
 	}
 	return s.importTo(c, c.store().StartImport(c.ctx(), c.actor, c.Param("import")))
+}
+
+// askUndoImport shows the dialog, or without script a page that asks the same.
+func (s *server) askUndoImport(c *call) error {
+	v := views.ImportRunView{Now: s.now()}
+	var err error
+	if v.Run, err = c.store().Import(c.ctx(), c.Param("import")); err != nil {
+		return err
+	}
+	if v.Run.State != backoffice.ImportApplied {
+		return c.goTo(views.ImportPath + "/" + v.Run.ID)
+	}
+	v.Page = s.gate(c, "Undo import")
+	if c.isFragment() {
+		return c.fragment(http.StatusOK, views.ImportUndoDialog(v))
+	}
+	if v.Page, err = c.page("Undo import", views.PartImport); err != nil {
+		return err
+	}
+	return c.render(http.StatusOK, v.Page, views.ImportUndoPage(v))
 }
 
 func (s *server) undoImport(c *call) error {

@@ -99,9 +99,16 @@ func TestImportPage(t *testing.T) {
 	if p := second.submit(`form[action$="/discarding"]`, nil); !strings.Contains(p.text("#toasts"), "discarded") || p.Find("#import-history tbody tr").Length() != 1 {
 		t.Errorf("discarded: %s", p.text("main"))
 	}
-	undone := b.get(path).submit(`form[action$="/reversal"]`, nil)
+	undo := b.get(path).Find(`a[href$="/reversal"]`)
+	if dialog := b.get(undo.AttrOr("hx-get", ""), "dialog"); dialog.Find("dialog[data-open] form").AttrOr("action", "") != undo.AttrOr("href", "") || !strings.Contains(dialog.text("dialog"), "Applied: 40 accounts, 184 users") {
+		t.Errorf("the dialog: %s", dialog.Body)
+	}
+	undone := b.get(undo.AttrOr("href", "")).submit(`form[action$="/reversal"]`, nil)
 	if !strings.Contains(undone.text("#import-progress"), "This import was undone.") {
 		t.Errorf("undone: %s", undone.text("#import-progress"))
+	}
+	if p := b.get(undo.AttrOr("href", "")); p.Find(`form[action$="/reversal"]`).Length() != 0 || p.URL.Path != path {
+		t.Errorf("undone twice: %s", p.URL)
 	}
 	if a, _ := w.store.Totals(ctx); a.Accounts != 0 || a.Users != 0 {
 		t.Errorf("left: %+v", a)

@@ -36,6 +36,19 @@ document.addEventListener("htmx:response:error", (event) => {
   toast(said || (asks(ctx) ? "That did not work. Try again." : "Not saved: something went wrong here. Try again."), true);
 });
 
+// A list that takes over 300 ms to come anew says so; the stylesheet shows it.
+const waits = new WeakMap();
+const list = (ctx) => ctx?.target instanceof Element && ctx.target.matches("main section:has(table.grid)") ? ctx.target : null;
+document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+  const part = list(ctx);
+  if (part) waits.set(ctx, [part, setTimeout(() => part.setAttribute("aria-busy", "true"), 300)]);
+});
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+  const [part, timer] = waits.get(ctx) || [];
+  clearTimeout(timer);
+  part?.removeAttribute("aria-busy");
+});
+
 // Forms that post the plain way say that they are at work, and post once.
 document.addEventListener("submit", (event) => {
   const form = event.target;
