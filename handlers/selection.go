@@ -23,6 +23,7 @@ func (s *server) selectionRoutes() []route {
 		{post, "/backoffice/selection/export", backoffice.ReadAccounts, s.exportSelection},
 		{post, "/backoffice/selection/deletion", backoffice.WriteAccounts, s.deleteSelection},
 		{post, "/backoffice/selection/metadata", backoffice.WriteAccounts, s.editSelectionMetadata},
+		{post, "/backoffice/selection/metadata-reversal", backoffice.WriteAccounts, s.undoSelectionMetadata},
 	}
 }
 
@@ -264,7 +265,7 @@ func (s *server) setSelectionKey(c *call, scene views.MetadataKeyScene, ids []st
 			return backoffice.Problems{"value": err.Error()}, nil
 		}
 	}
-	results, err := c.store().SetMetadataKey(context.WithoutCancel(c.ctx()), c.actor, ids, scene.Key, value)
+	act, results, err := c.store().SetMetadataKey(context.WithoutCancel(c.ctx()), c.actor, ids, scene.Key, value)
 	var problems backoffice.Problems
 	if errors.As(err, &problems) {
 		return problems, nil
@@ -278,7 +279,37 @@ func (s *server) setSelectionKey(c *call, scene views.MetadataKeyScene, ids []st
 		said = "“" + scene.Key + "” was removed from " + ui.Count(done, "account", "accounts") + "."
 	}
 	if len(refused) == 0 {
-		return nil, c.saved(views.AccountsAddress(scene.View), ui.ToastProps{Text: said}, nil)
+		return nil, c.saved(views.AccountsAddress(scene.View), ui.ToastProps{Text: said, Undo: s.link("/backoffice/selection/metadata-reversal"),
+			Hidden: []ui.Pair{{Name: "act", Value: act}, {Name: "next", Value: views.AccountsAddress(scene.View)}}}, nil)
 	}
 	return nil, s.renderBulk(c, views.BulkScene{Selection: scene.Selection, Title: "Edit metadata", Done: said, Refused: refused})
+}
+
+// undoSelectionMetadata takes a change of a key back, as its toast offers.
+func (s *server) undoSelectionMetadata(c *call) error {
+	form, err := c.fields("act", "next")
+	if err != nil {
+		return err
+	}
+	to := s.safeNext(form["next"], views.AccountsPath)
+	back := func(toast ui.ToastProps) error {
+		c.putFlash(toast)
+		return c.Redirect(http.StatusSeeOther, to)
+	}
+	results, err := c.store().UndoMetadataKey(context.WithoutCancel(c.ctx()), c.actor, form["act"])
+	if errors.Is(err, backoffice.ErrNotFound) {
+		return back(ui.ToastProps{Text: "There is nothing left to undo.", Bad: true})
+	}
+	if err != nil {
+		return err
+	}
+	done, refused := sorted(results)
+	if len(refused) == 0 {
+		return back(ui.ToastProps{Text: "The metadata of " + ui.Count(done, "account", "accounts") + " is as it was before."})
+	}
+	said := "The metadata of " + ui.Count(done, "account", "accounts") + " is as it was before."
+	if done == 0 {
+		said = "Nothing was taken back."
+	}
+	return s.renderBulk(c, views.BulkScene{Title: "Undo", Done: said, Refused: refused})
 }

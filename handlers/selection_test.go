@@ -157,6 +157,22 @@ func TestSelectionMetadata(t *testing.T) {
 	if a, _ := w.store.Account(ctx, "acc-000001"); a.Metadata != `{"plan":"team"}` {
 		t.Errorf("metadata %s", a.Metadata)
 	}
+	// Undo gives back what stood there before, where nobody has changed it since.
+	undone := done.submit("[data-toast] form", nil)
+	if a, _ := w.store.Account(ctx, "acc-000001"); a.Metadata != `{}` || !strings.Contains(undone.text(".toast-text"), "2 accounts is as it was") {
+		t.Errorf("undone: %s %q", a.Metadata, undone.text(".toast-text"))
+	}
+	if again := done.submit("[data-toast] form", nil); !strings.Contains(again.text("main"), "Nothing was taken back") || !strings.Contains(again.text("tbody"), "changed since") {
+		t.Errorf("undone twice: %d %q", again.Status, again.text("main"))
+	}
+	first := form.confirm(url.Values{"key": {"plan"}, "value": {"team"}})
+	form.confirm(url.Values{"key": {"plan"}, "value": {`{"tier": 2}`}})
+	if late := first.submit("[data-toast] form", nil); !strings.Contains(late.text("tbody"), "changed since") {
+		t.Errorf("undone after another change: %q", late.text("main"))
+	}
+	if none := b.post("/backoffice/selection/metadata-reversal", url.Values{"act": {"nothing"}, "next": {"https://evil.example/"}}); !strings.Contains(none.text(".toast-text"), "nothing left") || none.URL.Host != strings.TrimPrefix(w.url, "http://") {
+		t.Errorf("nothing to undo: %s", none.URL)
+	}
 	form.confirm(url.Values{"key": {"plan"}, "act": {"remove"}})
 	if a, _ := w.store.Account(ctx, "acc-000001"); a.Metadata != `{}` {
 		t.Errorf("metadata %s", a.Metadata)

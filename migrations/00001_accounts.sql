@@ -336,6 +336,7 @@ CREATE TABLE event_head (
   key    BIGINT NOT NULL,
   digest {{.Bytes}} NOT NULL
 );
+CREATE INDEX events_undo ON events (undo) WHERE undo <> '';
 {{if .SQLite}}
 INSERT INTO event_head VALUES (1, 0, x'');
 -- +goose StatementBegin

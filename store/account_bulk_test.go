@@ -78,13 +78,13 @@ func TestSetMetadataKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		var p backoffice.Problems
-		if _, err := s.SetMetadataKey(ctx, actor, []string{"nord"}, "", `1`); !errors.As(err, &p) || p["key"] == "" {
+		if _, _, err := s.SetMetadataKey(ctx, actor, []string{"nord"}, "", `1`); !errors.As(err, &p) || p["key"] == "" {
 			t.Errorf("no key: %v", err)
 		}
-		if _, err := s.SetMetadataKey(ctx, actor, []string{"nord"}, "plan", `{`); !errors.As(err, &p) || p["value"] == "" {
+		if _, _, err := s.SetMetadataKey(ctx, actor, []string{"nord"}, "plan", `{`); !errors.As(err, &p) || p["value"] == "" {
 			t.Errorf("no JSON: %v", err)
 		}
-		results, err := s.SetMetadataKey(ctx, actor, []string{"nord", "full", "gone"}, "plan", `{ "tier": "team" }`)
+		_, results, err := s.SetMetadataKey(ctx, actor, []string{"nord", "full", "gone"}, "plan", `{ "tier": "team" }`)
 		if err != nil || len(results) != 3 || results[0].Refused != "" || results[1].Refused == "" || results[2].Refused == "" {
 			t.Fatalf("%+v, %v", results, err)
 		}
@@ -92,7 +92,7 @@ func TestSetMetadataKey(t *testing.T) {
 		if a.Metadata != `{"plan":{"tier":"team"}}` || a.MetadataVersion != 2 {
 			t.Errorf("metadata %s, version %d", a.Metadata, a.MetadataVersion)
 		}
-		if _, err := s.SetMetadataKey(ctx, actor, []string{"nord"}, "plan", ""); err != nil {
+		if _, _, err := s.SetMetadataKey(ctx, actor, []string{"nord"}, "plan", ""); err != nil {
 			t.Fatal(err)
 		}
 		if a, _ = s.Account(ctx, "nord"); a.Metadata != `{}` {

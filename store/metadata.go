@@ -52,12 +52,13 @@ func (s *Store) SetMetadata(ctx context.Context, actor backoffice.Actor, account
 			}
 			return c
 		}
-		return t.setMetadata(a, theirs, mine)
+		return t.setMetadata(a, theirs, mine, "")
 	})
 }
 
 // setMetadata writes changed metadata; the account was read in this unit of work.
-func (t *tx) setMetadata(a backoffice.Account, before, after backoffice.Metadata) error {
+// undo is what takes the change back together with others, "" for none.
+func (t *tx) setMetadata(a backoffice.Account, before, after backoffice.Metadata, undo string) error {
 	if before.String() == after.String() {
 		return nil
 	}
@@ -76,5 +77,5 @@ func (t *tx) setMetadata(a backoffice.Account, before, after backoffice.Metadata
 	if len(b) == 0 && len(c) == 0 {
 		return nil // the order of the keys alone
 	}
-	return t.record(event{action: "account.metadata-changed", kind: "account", id: a.ID, name: a.Name, accountKey: a.Key, before: b, after: c})
+	return t.record(event{action: "account.metadata-changed", kind: "account", id: a.ID, name: a.Name, accountKey: a.Key, before: b, after: c, undo: undo})
 }
