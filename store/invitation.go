@@ -386,6 +386,13 @@ func (t *tx) revoke(id string) (invitation, error) {
 	if err := t.get(`SELECT key FROM memberships WHERE account_key = $1 AND user_key = $2`, i.AccountKey, i.UserKey).Scan(&key); err != nil {
 		return i, err
 	}
+	held, err := heldRoles(t.ctx, t, key)
+	if err != nil {
+		return i, err
+	}
+	if t.actor.MayGive(i.AccountKey, held) != nil { // nobody takes away who stands above them
+		return i, backoffice.ErrForbidden
+	}
 	if err := t.deleteMembership(key); err != nil { // and with it the invitation
 		return i, err
 	}

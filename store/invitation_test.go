@@ -125,6 +125,55 @@ func TestAddUser(t *testing.T) {
 	})
 }
 
+// A customer's user adds to the account that they are in, within what they hold
+// there (T-07): through the same verbs as staff.
+func TestAttack_T07_InvitationAboveOwnRole(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		nord(t, s)
+		create(t, s, "Other", "other", "")
+		var m mint
+		roles := backoffice.BuiltInRoles()
+		inviter := backoffice.Role{Key: "inviter", Name: "Inviter", Level: 5, Permissions: backoffice.Permissions{backoffice.WriteUsers, "fe.secure.read.*", "fe.account-hierarchy.read.*"}}
+		as := func(held ...backoffice.Role) backoffice.Actor {
+			a := account(t, s, "nord")
+			return backoffice.Actor{Kind: backoffice.ActorUser, ID: "u", Email: "u@nord.example", Account: backoffice.AccountRef{Key: a.Key, ID: a.ID, Name: a.Name}, Roles: held}
+		}
+		admin := backoffice.NewMember{Email: "boss@example.com", Roles: []string{backoffice.RoleAdmin}}
+		var problems backoffice.Problems
+		if _, err := s.InviteUser(ctx, as(inviter), "nord", admin, m.next); !errors.As(err, &problems) || problems["roles"] == "" {
+			t.Errorf("a role above one's own: %v", err)
+		}
+		if _, err := s.InviteUser(ctx, as(roles[1]), "nord", invited("x@example.com"), m.next); !errors.Is(err, backoffice.ErrForbidden) {
+			t.Errorf("without the permission: %v", err)
+		}
+		if _, err := s.InviteUser(ctx, as(roles[0]), "other", invited("x@example.com"), m.next); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("another account: %v", err)
+		}
+		if len(pending(t, s, backoffice.InvitationFilter{})) != 0 {
+			t.Error("a refusal wrote an invitation")
+		}
+		if _, err := s.InviteUser(ctx, as(inviter), "nord", invited("x@example.com"), m.next); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.InviteUser(ctx, as(roles[0]), "nord", admin, m.next); err != nil {
+			t.Error(err)
+		}
+		for _, row := range pending(t, s, backoffice.InvitationFilter{}) {
+			if _, _, err := s.CopyInvitation(ctx, as(roles[0]), row.ID, m.next); !errors.Is(err, backoffice.ErrForbidden) {
+				t.Errorf("a customer's admin copies a link: %v", err)
+			}
+			if row.Email == "boss@example.com" {
+				if _, err := s.RevokeInvitation(ctx, as(inviter), row.ID); !errors.Is(err, backoffice.ErrForbidden) {
+					t.Errorf("who stands below takes away who stands above: %v", err)
+				}
+			}
+			if _, err := s.RevokeInvitation(ctx, as(roles[0]), row.ID); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestPrimaryUserInvited(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
 		var m mint

@@ -1,0 +1,157 @@
+package views
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"steward/backoffice"
+	"steward/views/ui"
+)
+
+// letter is what a mail says, in the order in which it is read. Texts that
+// somebody else wrote are inert by the time they stand here.
+type letter struct {
+	subject string
+	title   string
+	lines   []string // paragraphs after the title
+	quote   []string // lines of what somebody wrote to the reader
+	by      string   // who
+	button  string   // words on the link
+	link    string
+	code    string
+	notes   []string // small, at the end
+	foot    string
+}
+
+// mailWidth is the longest line of a plain text, links aside.
+const mailWidth = 72
+
+// WriteLetter makes the letter of a mail. Its links begin with the public URL,
+// whatever address anybody used to ask for it (security.md, T-24).
+func WriteLetter(m backoffice.Mail, publicURL string) (backoffice.Letter, error) {
+	link := func(path, token string) string {
+		return strings.TrimSuffix(publicURL, "/") + path + "?token=" + url.QueryEscape(token)
+	}
+	out := backoffice.Letter{ID: m.ID, At: m.CreatedAt, To: m.To, FromName: backoffice.MailLine(m.Account, 60)}
+	if out.FromName == "" {
+		out.FromName = "Steward"
+	}
+	var l letter
+	switch m.Kind {
+	case backoffice.MailInvitation:
+		l = invitationLetter(m, link("/invitation", m.Token))
+	default:
+		return out, errors.New("nobody has written the words of this kind of mail")
+	}
+	var html bytes.Buffer
+	if err := letterHTML(l).Render(context.Background(), &html); err != nil {
+		return out, err
+	}
+	out.Subject, out.Text, out.HTML = l.subject, l.text(), html.String()
+	return out, nil
+}
+
+// foreign makes a name fit for a mail: one line that leads nowhere.
+func foreign(name string) string { return backoffice.Inert(backoffice.MailLine(name, 120)) }
+
+func invitationLetter(m backoffice.Mail, link string) letter {
+	account := foreign(m.Account)
+	l := letter{
+		subject: backoffice.MailLine("Invitation to "+m.Account, 150),
+		title:   "You are invited to " + account,
+		button:  "Open the invitation",
+		link:    link,
+		by:      foreign(m.By),
+		foot:    "Sent for " + account + " by Steward.",
+	}
+	who := "You are asked to join " + account + "."
+	if l.by != "" {
+		who = l.by + " asks you to join " + account + "."
+	}
+	if len(m.Roles) > 0 {
+		roles := make([]string, len(m.Roles))
+		for i, r := range m.Roles {
+			roles[i] = foreign(r)
+		}
+		word := "role"
+		if len(roles) > 1 {
+			word = "roles"
+		}
+		who += " Your " + word + " there: " + strings.Join(roles, ", ") + "."
+	}
+	l.lines = []string{who}
+	if m.Message != "" {
+		for _, line := range strings.Split(m.Message, "\n") {
+			l.quote = append(l.quote, backoffice.Inert(backoffice.MailLine(line, backoffice.MaxMessage)))
+		}
+	}
+	l.notes = []string{
+		"The link works once, until " + ui.DateTime(m.ExpiresAt) + ", and for " + m.To + " alone.",
+		"You did not expect this? Then do nothing: without you nothing happens.",
+	}
+	return l
+}
+
+// text is the letter for a plain reader: short lines, the link on one of its own.
+func (l letter) text() string {
+	var b strings.Builder
+	paragraph := func(indent, s string) {
+		b.WriteString(wrap(s, mailWidth, indent) + "\n")
+	}
+	paragraph("", l.title)
+	b.WriteString(strings.Repeat("=", min(mailWidth, utf8.RuneCountInString(l.title))) + "\n\n")
+	for _, line := range l.lines {
+		paragraph("", line)
+		b.WriteString("\n")
+	}
+	if len(l.quote) > 0 {
+		if l.by != "" {
+			paragraph("", l.by+" writes:")
+		}
+		for _, line := range l.quote {
+			paragraph("> ", line)
+		}
+		b.WriteString("\n")
+	}
+	if l.code != "" {
+		b.WriteString("    " + l.code + "\n\n")
+	}
+	if l.link != "" {
+		b.WriteString(l.button + ":\n\n" + l.link + "\n\n")
+	}
+	for _, note := range l.notes {
+		paragraph("", note)
+		b.WriteString("\n")
+	}
+	b.WriteString("-- \n")
+	paragraph("", l.foot)
+	return b.String()
+}
+
+// wrap breaks a paragraph between words, each line behind the indent. A word that
+// is longer than a line stays whole.
+func wrap(s string, width int, indent string) string {
+	var b strings.Builder
+	b.WriteString(indent)
+	room := width - len(indent)
+	at := 0
+	for i, word := range strings.Fields(s) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case at+1+n > room:
+			b.WriteString("\n" + indent)
+			at = 0
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += n
+	}
+	return strings.TrimRight(b.String(), " ")
+}
