@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"steward/auth"
 	"steward/backoffice"
 	"steward/store"
 	"steward/views"
@@ -36,15 +37,18 @@ func (s *server) renderNewAccount(c *call, status int, f views.NewAccountForm) e
 // createAccount adds an account. The form carries the ID that an account
 // without one gets: whoever sends the form twice adds it once.
 func (s *server) createAccount(c *call) error {
-	form, err := c.fields("name", "id", "email", "token")
+	form, err := c.fields("name", "id", "email", "invite", "token")
 	if err != nil {
 		return err
 	}
-	f := views.NewAccountForm{Name: form["name"], ID: strings.TrimSpace(form["id"]), Email: strings.TrimSpace(form["email"]), Token: form["token"]}
+	f := views.NewAccountForm{Name: form["name"], ID: strings.TrimSpace(form["id"]), Email: strings.TrimSpace(form["email"]), Invite: form["invite"] == "true", Token: form["token"]}
 	if t, err := uuid.Parse(f.Token); err != nil || t.String() != f.Token {
 		f.Token = uuid.NewString()
 	}
 	n := backoffice.NewAccount{Name: f.Name, ID: f.ID, PrimaryEmail: f.Email}
+	if f.Invite {
+		n.Invite = auth.InvitationToken.New
+	}
 	if n.ID == "" {
 		n.ID = f.Token
 	}

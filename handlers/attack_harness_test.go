@@ -257,6 +257,22 @@ func (w *site) objectsFor(a attacker) objects {
 	if err := w.store.SetLogo(ctx, cli, account.ID, []byte("picture"), "tag"); err != nil {
 		w.t.Fatal(err)
 	}
+	for kind, to := range map[bool]map[string]string{true: o.own, false: o.foreign} {
+		u, err := w.store.InviteUser(ctx, cli, account.ID, backoffice.NewMember{Email: fmt.Sprint("i", kind, "@", id, ".example"), Roles: []string{backoffice.RoleReadOnly}}, auth.InvitationToken.New)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		invitation, err := w.store.MemberInvitation(ctx, account.Key, u.ID)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if to["invitations"] = invitation.ID; !kind {
+			if _, err := w.store.RevokeInvitation(ctx, cli, invitation.ID); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+	o.own["mail"] = "letter"
 	other := w.staff("other-"+id+"@vendor.example", backoffice.Viewer)
 	o.own["staff"] = other.ID
 	_, o.foreign["sessions"] = w.sessionOf(other)

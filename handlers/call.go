@@ -51,6 +51,11 @@ func (c *call) page(title, part string) (views.Page, error) {
 	if !c.may(backoffice.Import) {
 		p.Nav.Main = slices.DeleteFunc(p.Nav.Main, func(i views.NavItem) bool { return i.Href == c.s.link("/backoffice/import") })
 	}
+	if c.s.Mail == "" && !c.isFragment() {
+		if p.MailWaits, err = c.store().MailWaits(c.ctx()); err != nil {
+			return p, err
+		}
+	}
 	if t, ok := c.takeFlash(); ok {
 		p.Toasts = append(p.Toasts, t)
 	}

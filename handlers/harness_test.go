@@ -23,12 +23,13 @@ var ctx = context.Background()
 
 // site is the real router over a real database.
 type site struct {
-	t     *testing.T
-	store *store.Store
-	clock *storetest.Clock
-	url   string
-	as    *backoffice.Actor // who is signed in; nil: nobody
-	probe handlers.Probe
+	t       *testing.T
+	store   *store.Store
+	clock   *storetest.Clock
+	url     string
+	as      *backoffice.Actor // who is signed in; nil: nobody
+	probe   handlers.Probe
+	letters []backoffice.Letter // in the mailbox of development
 }
 
 // newSite serves a fresh SQLite database, with an owner signed in.
@@ -48,6 +49,7 @@ func newSiteOn(t *testing.T, s *store.Store, clock *storetest.Clock) *site {
 		t.Fatal(err)
 	}
 	h, err := handlers.New(handlers.Options{Store: s, PublicURL: public, Environment: "Production", Production: true, Log: slog.New(slog.DiscardHandler), Dev: true,
+		Letters: func() []backoffice.Letter { return w.letters },
 		As: func(*http.Request) (backoffice.Actor, bool) {
 			if w.as == nil {
 				return backoffice.Actor{}, false

@@ -34,7 +34,11 @@ type Options struct {
 	Production  bool     // false colours the head
 	Trusted     []netip.Prefix
 	Log         *slog.Logger
-	Dev         bool // adds /dev/views and the mailbox, on loopback only
+	Dev         bool // adds /dev/views, on loopback only
+	Mail        string // what sends mail, in words; empty: it waits, and staff are told
+	// Letters is what is in the mailbox of development, the newest first; nil: there
+	// is none.
+	Letters func() []backoffice.Letter
 	// As stands in for the sign-in in tests of pages: it names the actor of a request.
 	As func(*http.Request) (backoffice.Actor, bool)
 	// Wait stands in for auth.Wait in tests of refusals: they count work, not time.

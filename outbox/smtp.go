@@ -77,6 +77,11 @@ func NewSMTP(server *url.URL, from, publicHost string) (*SMTP, error) {
 	return s, nil
 }
 
+// String names the server and the address that letters are sent from.
+func (s *SMTP) String() string {
+	return net.JoinHostPort(s.host, strconv.Itoa(s.port)) + ", from " + s.from.Address
+}
+
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

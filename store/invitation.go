@@ -419,7 +419,11 @@ func (s *Store) eachInvitation(ctx context.Context, actor backoffice.Actor, ids 
 				i, err := act(t, id)
 				switch {
 				case errors.Is(err, backoffice.ErrNotFound):
-					part = append(part, BulkResult{ID: id, Name: t.invitedAddress(id), Refused: "it is not pending any more"})
+					email, err := invitedAddress(t.ctx, t, id)
+					if err != nil && !errors.Is(err, backoffice.ErrNotFound) {
+						return err
+					}
+					part = append(part, BulkResult{ID: id, Name: email, Refused: "it is not pending any more"})
 				case err != nil:
 					return err
 				default:
@@ -436,11 +440,13 @@ func (s *Store) eachInvitation(ctx context.Context, actor backoffice.Actor, ids 
 	return results, nil
 }
 
-// invitedAddress names an invitation that is not pending any more, "" where there
-// never was one.
-func (t *tx) invitedAddress(id string) (email string) {
-	if t.get(`SELECT email FROM invitations WHERE id = $1`, id).Scan(&email) != nil {
-		return ""
-	}
-	return email
+// InvitedAddress returns the address of an invitation, pending or not. Errors:
+// ErrNotFound.
+func (s *Store) InvitedAddress(ctx context.Context, id string) (string, error) {
+	return invitedAddress(ctx, s.query(), id)
+}
+
+func invitedAddress(ctx context.Context, r reader, id string) (email string, err error) {
+	err = r.row(ctx, `SELECT email FROM invitations WHERE id = $1`, id).Scan(&email)
+	return email, err
 }

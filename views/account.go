@@ -110,6 +110,13 @@ func (s AccountScene) crumbs() []ui.Crumb {
 	return append(list, ui.Crumb{Label: s.Account.Name})
 }
 
+// crumbsTo is the way to something of the account: its page is one more step.
+func (s AccountScene) crumbsTo() []ui.Crumb {
+	list := s.crumbs()
+	list[len(list)-1].Href = s.Path("")
+	return list
+}
+
 // AccountSections are the sections of the page; those that are nil are not shown.
 type AccountSections struct {
 	Figures, Engagement, Users, SubAccounts, Details, Logo templ.Component

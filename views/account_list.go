@@ -476,6 +476,7 @@ func (v AccountsView) accountMenu() [][]ui.ItemProps {
 	return [][]ui.ItemProps{
 		{
 			{Label: "Edit account details", Icon: "pencil", Href: at("/details")},
+			{Label: "Add user", Icon: "user-plus", Href: at("/users/new")},
 			{Label: "Security policy", Icon: "shield-check", Href: at("/policy")},
 			{Label: "Edit metadata", Icon: "file-braces", Href: at("/metadata")},
 		},

@@ -3,6 +3,8 @@ package views
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"net/url"
 	"strings"
@@ -155,3 +157,20 @@ func wrap(s string, width int, indent string) string {
 	}
 	return strings.TrimRight(b.String(), " ")
 }
+
+// LetterLink is the link that a letter is about, "" for none.
+func LetterLink(l backoffice.Letter) string {
+	for _, line := range strings.Split(l.Text, "\n") {
+		if strings.HasPrefix(line, "http") && strings.Contains(line, "?token=") {
+			return line
+		}
+	}
+	return ""
+}
+
+// LetterPolicy is the content policy under which the HTML of a letter is shown:
+// its own sheet, and nothing else.
+var LetterPolicy = func() string {
+	sum := sha256.Sum256([]byte(mailStyle))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+}()

@@ -11,18 +11,19 @@ import (
 
 // Page is what the frame around every page shows.
 type Page struct {
-	Title    string // "Accounts"; the environment and the product follow by themselves
-	Env      string // name of the environment
-	EnvOther bool   // it is not production: brass line and lozenge
-	Base     string // path prefix under which Steward lives, without a slash at its end
-	Assets   string // base path and static.Root()
-	Theme    string // "light", "dark", or anything else for what the system says
-	Product  string // "Steward" unless said otherwise
-	Path     string // path and query of this page, without Base: where to return to
-	Actor    Actor
-	Nav      Nav
-	Portal   *PortalFrame // of pages of the portal; nil in the backoffice
-	Toasts   []ui.ToastProps
+	Title     string // "Accounts"; the environment and the product follow by themselves
+	Env       string // name of the environment
+	EnvOther  bool   // it is not production: brass line and lozenge
+	Base      string // path prefix under which Steward lives, without a slash at its end
+	Assets    string // base path and static.Root()
+	Theme     string // "light", "dark", or anything else for what the system says
+	Product   string // "Steward" unless said otherwise
+	Path      string // path and query of this page, without Base: where to return to
+	Actor     Actor
+	Nav       Nav
+	Portal    *PortalFrame // of pages of the portal; nil in the backoffice
+	Toasts    []ui.ToastProps
+	MailWaits bool // mail is queued, and nothing sends it
 }
 
 // Actor is who is signed in, as the frame shows them.
@@ -56,12 +57,13 @@ type NavCounts struct {
 
 // Parts of the backoffice, for Navigation and SettingsTabs.
 const (
-	PartAccounts = "accounts"
-	PartRoles    = "roles"
-	PartImport   = "import"
-	PartAudit    = "audit"
-	PartBin      = "bin"
-	PartSettings = "settings"
+	PartAccounts    = "accounts"
+	PartInvitations = "invitations"
+	PartRoles       = "roles"
+	PartImport      = "import"
+	PartAudit       = "audit"
+	PartBin         = "bin"
+	PartSettings    = "settings"
 )
 
 // Navigation lists the parts of the backoffice that exist; current is one of them.
@@ -72,6 +74,7 @@ func Navigation(base, current string, counts NavCounts) Nav {
 	return Nav{
 		Main: []NavItem{
 			item(PartAccounts, "Accounts", "/backoffice/accounts", "building-2", counts.Accounts),
+			item(PartInvitations, "Invitations", "/backoffice/invitations", "mail", ""),
 			item(PartRoles, "Roles", "/backoffice/roles", "shield-user", ""),
 			item(PartImport, "Import", "/backoffice/import", "upload", ""),
 		},
@@ -88,6 +91,7 @@ func Navigation(base, current string, counts NavCounts) Nav {
 // Parts of the settings, for SettingsTabs.
 const (
 	SettingsPolicy = "policy"
+	SettingsMail   = "mail"
 	SettingsStaff  = "staff"
 	SettingsTokens = "tokens"
 )
@@ -95,7 +99,8 @@ const (
 // SettingsTabs lists the parts of the settings; staff and API tokens are an
 // owner's alone.
 func SettingsTabs(base, current string, owner bool) []ui.Tab {
-	tabs := []ui.Tab{{Label: "Security policy", Href: base + "/backoffice/settings/policy", Current: current == SettingsPolicy}}
+	tabs := []ui.Tab{{Label: "Security policy", Href: base + "/backoffice/settings/policy", Current: current == SettingsPolicy},
+		{Label: "Mail", Href: base + MailSettingsPath, Current: current == SettingsMail}}
 	if owner {
 		tabs = append(tabs,
 			ui.Tab{Label: "Staff", Href: base + "/backoffice/settings/staff", Current: current == SettingsStaff},

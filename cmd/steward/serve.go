@@ -17,8 +17,11 @@ import (
 
 	"github.com/mattn/go-isatty"
 
+	"steward/backoffice"
 	"steward/handlers"
+	"steward/outbox"
 	"steward/store"
+	"steward/views"
 )
 
 type serveCommand struct {
@@ -27,8 +30,9 @@ type serveCommand struct {
 	TrustedProxies []string `help:"Networks of reverse proxies whose X-Forwarded-For is believed, separated by commas." env:"STEWARD_TRUSTED_PROXIES" placeholder:"CIDR"`
 	MetricsAddr    string   `help:"Address of a listener of its own for Prometheus; none when left out." env:"STEWARD_METRICS_ADDR" placeholder:"HOST:PORT"`
 	SMTPURL        string   `help:"Mail server: smtp://, smtps:// with user:password@host:port. Mail waits when left out." name:"smtp-url" env:"STEWARD_SMTP_URL" placeholder:"URL"`
+	MailFrom       string   `help:"Address that mail is sent from; steward@ the host of the public URL when left out." name:"mail-from" env:"STEWARD_MAIL_FROM" placeholder:"ADDRESS"`
 	Environment    string   `help:"Name of the environment, shown in the page's head." default:"Production" env:"STEWARD_ENVIRONMENT" placeholder:"NAME"`
-	Dev            bool     `help:"For development: the view gallery at /dev/views. On loopback only." env:"STEWARD_DEV"`
+	Dev            bool     `help:"For development: the view gallery at /dev/views, and without --smtp-url the mailbox at /dev/mail. On loopback only." env:"STEWARD_DEV"`
 }
 
 // Limits of a connection. Uploads and exports that take longer move their own
@@ -50,7 +54,7 @@ const (
 type configuration struct {
 	publicURL *url.URL
 	proxies   []netip.Prefix
-	smtp      *url.URL
+	smtp      *outbox.SMTP // nil: none
 }
 
 func (c *serveCommand) configuration() (cfg configuration, err error) {
@@ -87,10 +91,12 @@ func (c *serveCommand) configuration() (cfg configuration, err error) {
 	}
 	if c.SMTPURL != "" {
 		u, err := url.Parse(c.SMTPURL)
-		if err != nil || (u.Scheme != "smtp" && u.Scheme != "smtps") || u.Hostname() == "" {
-			return cfg, usage("--smtp-url is not an address such as smtps://user:password@mail.example.com:465") // never repeats the password
+		if err != nil { // its text would repeat the password
+			return cfg, usage("--smtp-url is not an address such as smtps://user:password@mail.example.com:465")
 		}
-		cfg.smtp = u
+		if cfg.smtp, err = outbox.NewSMTP(u, c.MailFrom, cfg.publicURL.Hostname()); err != nil {
+			return cfg, usage("--smtp-url: %v", err)
+		}
 	}
 	return cfg, nil
 }
@@ -124,7 +130,8 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 	defer s.Close()
 
 	d := &drain{ready: cfg.publicURL.Path + "/readyz"}
-	handler, err := c.handler(s, cfg, log)
+	mail := c.mail(s, cfg, log)
+	handler, err := c.handler(s, cfg, mail, log)
 	if err != nil {
 		return err
 	}
@@ -151,6 +158,9 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	background.Go(func() { housekeep(work, s, log) })
+	if mail.worker != nil {
+		background.Go(func() { mail.worker.Run(work) })
+	}
 	background.Go(func() {
 		if err := s.ResumeImports(work); err != nil && !errors.Is(err, context.Canceled) {
 			log.Error("an import that was interrupted could not go on; it is tried again at the next start", "error", err)
@@ -201,11 +211,37 @@ func (c *serveCommand) greet(ctx context.Context, a *app, s *store.Store, cfg co
 }
 
 // handler is everything that answers on the public address.
-func (c *serveCommand) handler(s *store.Store, cfg configuration, log *slog.Logger) (http.Handler, error) {
+func (c *serveCommand) handler(s *store.Store, cfg configuration, mail mailing, log *slog.Logger) (http.Handler, error) {
 	return handlers.New(handlers.Options{
 		Store: s, PublicURL: cfg.publicURL, Environment: c.Environment, Production: c.Environment == "Production",
-		Trusted: cfg.proxies, Log: log, Dev: c.Dev,
+		Trusted: cfg.proxies, Log: log, Dev: c.Dev, Mail: mail.by, Letters: mail.letters,
 	})
+}
+
+// mailing is what sends mail, if anything does.
+type mailing struct {
+	worker  *outbox.Worker
+	by      string                     // what it sends by, in words
+	letters func() []backoffice.Letter // of the mailbox of development
+}
+
+// mail sends by the mail server that was named; in development, without one, mail
+// goes into a mailbox of its own. Otherwise it waits.
+func (c *serveCommand) mail(s *store.Store, cfg configuration, log *slog.Logger) (m mailing) {
+	w := &outbox.Worker{Box: s, Log: log, Write: func(m backoffice.Mail) (backoffice.Letter, error) {
+		return views.WriteLetter(m, cfg.publicURL.String())
+	}}
+	switch {
+	case cfg.smtp != nil:
+		w.Sender, m.by = cfg.smtp, cfg.smtp.String()
+	case c.Dev:
+		box := &outbox.Mailbox{}
+		w.Sender, m.by, m.letters = box, "the mailbox of development", box.Letters
+	default:
+		return m
+	}
+	m.worker = w
+	return m
 }
 
 // drain tells clients to open no further requests on their connections while
