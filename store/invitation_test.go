@@ -132,42 +132,49 @@ func TestAttack_T07_InvitationAboveOwnRole(t *testing.T) {
 		nord(t, s)
 		create(t, s, "Other", "other", "")
 		var m mint
-		roles := backoffice.BuiltInRoles()
-		inviter := backoffice.Role{Key: "inviter", Name: "Inviter", Level: 5, Permissions: backoffice.Permissions{backoffice.WriteUsers, "fe.secure.read.*", "fe.account-hierarchy.read.*"}}
-		as := func(held ...backoffice.Role) backoffice.Actor {
-			a := account(t, s, "nord")
-			return backoffice.Actor{Kind: backoffice.ActorUser, ID: "u", Email: "u@nord.example", Account: backoffice.AccountRef{Key: a.Key, ID: a.ID, Name: a.Name}, Roles: held}
+		if _, err := s.CreateRole(ctx, backoffice.CommandLine(), backoffice.Role{Key: "inviter", Name: "Inviter", Level: 5,
+			Permissions: backoffice.Permissions{backoffice.WriteUsers, "fe.secure.read.*", "fe.account-hierarchy.read.*"}}); err != nil {
+			t.Fatal(err)
 		}
+		as := func(role string) backoffice.Actor {
+			a := account(t, s, "nord")
+			u, err := s.AddUser(ctx, actor, "nord", backoffice.NewMember{Email: strings.ToLower(rand.Text()) + "@nord.example", Roles: []string{role}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return backoffice.Actor{Kind: backoffice.ActorUser, Key: u.Key, ID: u.ID, Email: u.Email, Account: backoffice.AccountRef{Key: a.Key, ID: a.ID, Name: a.Name}}
+		}
+		inviter, boss := as("inviter"), as(backoffice.RoleAdmin)
 		admin := backoffice.NewMember{Email: "boss@example.com", Roles: []string{backoffice.RoleAdmin}}
 		var problems backoffice.Problems
-		if _, err := s.InviteUser(ctx, as(inviter), "nord", admin, m.next); !errors.As(err, &problems) || problems["roles"] == "" {
+		if _, err := s.InviteUser(ctx, inviter, "nord", admin, m.next); !errors.As(err, &problems) || problems["roles"] == "" {
 			t.Errorf("a role above one's own: %v", err)
 		}
-		if _, err := s.InviteUser(ctx, as(roles[1]), "nord", invited("x@example.com"), m.next); !errors.Is(err, backoffice.ErrForbidden) {
+		if _, err := s.InviteUser(ctx, as(backoffice.RoleReadOnly), "nord", invited("x@example.com"), m.next); !errors.Is(err, backoffice.ErrForbidden) {
 			t.Errorf("without the permission: %v", err)
 		}
-		if _, err := s.InviteUser(ctx, as(roles[0]), "other", invited("x@example.com"), m.next); !errors.Is(err, backoffice.ErrNotFound) {
+		if _, err := s.InviteUser(ctx, boss, "other", invited("x@example.com"), m.next); !errors.Is(err, backoffice.ErrNotFound) {
 			t.Errorf("another account: %v", err)
 		}
 		if len(pending(t, s, backoffice.InvitationFilter{})) != 0 {
 			t.Error("a refusal wrote an invitation")
 		}
-		if _, err := s.InviteUser(ctx, as(inviter), "nord", invited("x@example.com"), m.next); err != nil {
+		if _, err := s.InviteUser(ctx, inviter, "nord", invited("x@example.com"), m.next); err != nil {
 			t.Error(err)
 		}
-		if _, err := s.InviteUser(ctx, as(roles[0]), "nord", admin, m.next); err != nil {
+		if _, err := s.InviteUser(ctx, boss, "nord", admin, m.next); err != nil {
 			t.Error(err)
 		}
 		for _, row := range pending(t, s, backoffice.InvitationFilter{}) {
-			if _, _, err := s.CopyInvitation(ctx, as(roles[0]), row.ID, m.next); !errors.Is(err, backoffice.ErrForbidden) {
+			if _, _, err := s.CopyInvitation(ctx, boss, row.ID, m.next); !errors.Is(err, backoffice.ErrForbidden) {
 				t.Errorf("a customer's admin copies a link: %v", err)
 			}
 			if row.Email == "boss@example.com" {
-				if _, err := s.RevokeInvitation(ctx, as(inviter), row.ID); !errors.Is(err, backoffice.ErrForbidden) {
+				if _, err := s.RevokeInvitation(ctx, inviter, row.ID); !errors.Is(err, backoffice.ErrForbidden) {
 					t.Errorf("who stands below takes away who stands above: %v", err)
 				}
 			}
-			if _, err := s.RevokeInvitation(ctx, as(roles[0]), row.ID); err != nil {
+			if _, err := s.RevokeInvitation(ctx, boss, row.ID); err != nil {
 				t.Error(err)
 			}
 		}
