@@ -193,9 +193,13 @@ type ImportRow struct {
 // Columns of the three files. The first ones are required.
 var (
 	AccountFileColumns = []string{"id", "name", "created_at", "parent_id", "website", "primary_user_email", "is_reseller", "metadata"}
-	UserFileColumns    = []string{"email", "name", "account_id", "roles", "created_at"}
+	UserFileColumns    = []string{"email", "name", "account_id", "roles", "created_at", "email_verified", "metadata", "vendor_metadata", "password_hash", "totp_secret"}
 	VisitFileColumns   = []string{"account_id", "email", "day"}
 )
+
+// UserExportColumns are those of UserFileColumns that leave the house again: no
+// hash and no secret does.
+var UserExportColumns = UserFileColumns[:8]
 
 // ImportColumns returns the columns that a file may have, and those that it
 // must have.
@@ -360,6 +364,7 @@ type ImportedMembership struct {
 	AccountID string           `json:"account_id"`
 	Email     string           `json:"email"`
 	Name      Optional[string] `json:"-"`
+	Person    ImportedPerson   `json:"-"`
 	Roles     []string         `json:"roles,omitempty"` // keys, sorted; none: left, or the default ones
 	CreatedAt Optional[int64]  `json:"created_at,omitzero"`
 }
@@ -408,7 +413,8 @@ func ParseImportedMembership(cell Cells, roles RoleKeys, now time.Time) (Importe
 	if m.CreatedAt, err = importedInstant(cell, now); err != nil {
 		return m, err
 	}
-	return m, nil
+	m.Person, err = parseImportedPerson(cell)
+	return m, err
 }
 
 // VisibleCell makes a cell fit to be shown: at most 200 characters, control

@@ -31,6 +31,9 @@ type exporter struct {
 // writer and of ctx.
 func (s *Store) Export(ctx context.Context, w io.Writer, kind backoffice.ImportKind, f backoffice.AccountFilter) error {
 	columns, _ := backoffice.ImportColumns(kind)
+	if kind == backoffice.ImportUsers {
+		columns = backoffice.UserExportColumns
+	}
 	e := &exporter{s: s, ctx: ctx, out: csv.NewWriter(w)}
 	if err := e.out.Write(columns); err != nil {
 		return err
@@ -109,22 +112,29 @@ func (e *exporter) write(cells ...string) error {
 func exportedInstant(us int64) string { return time.UnixMicro(us).UTC().Format(time.RFC3339Nano) }
 
 func (e *exporter) account(a exportedAccount) error {
-	if a.metadata == "{}" {
-		a.metadata = ""
+	return e.write(a.id, a.name, exportedInstant(a.created), a.parent, a.website, a.email, strconv.FormatBool(a.reseller), exportedMetadata(a.metadata))
+}
+
+// exportedMetadata leaves a cell empty where there is none.
+func exportedMetadata(text string) string {
+	if text == "{}" {
+		return ""
 	}
-	return e.write(a.id, a.name, exportedInstant(a.created), a.parent, a.website, a.email, strconv.FormatBool(a.reseller), a.metadata)
+	return text
 }
 
 func (e *exporter) users(a exportedAccount) error {
 	type member struct {
 		key, user, created int64
 		email, name        string
+		verified           bool
+		metadata, vendor   string
 	}
 	for last := int64(0); ; {
-		rows, err := e.s.query().rows(e.ctx, `SELECT m.key, m.user_key, m.created_at, u.email, u.name FROM memberships m JOIN users u ON u.key = m.user_key
+		rows, err := e.s.query().rows(e.ctx, `SELECT m.key, m.user_key, m.created_at, u.email, u.name, u.verified, u.metadata, u.vendor_metadata FROM memberships m JOIN users u ON u.key = m.user_key
 			WHERE m.account_key = $1 AND m.user_key > $2 ORDER BY m.user_key LIMIT $3`, a.key, last, exportPage)
 		list, err := collect(rows, err, func(r rowScanner) (m member, err error) {
-			err = r.Scan(&m.key, &m.user, &m.created, &m.email, &m.name)
+			err = r.Scan(&m.key, &m.user, &m.created, &m.email, &m.name, &m.verified, &m.metadata, &m.vendor)
 			return
 		})
 		if err != nil || len(list) == 0 {
@@ -144,7 +154,8 @@ func (e *exporter) users(a exportedAccount) error {
 			return err
 		}
 		for _, m := range list {
-			if err := e.write(m.email, m.name, a.id, strings.Join(roles[m.key], ";"), exportedInstant(m.created)); err != nil {
+			if err := e.write(m.email, m.name, a.id, strings.Join(roles[m.key], ";"), exportedInstant(m.created),
+				strconv.FormatBool(m.verified), exportedMetadata(m.metadata), exportedMetadata(m.vendor)); err != nil {
 				return err
 			}
 			last = m.user

@@ -114,6 +114,7 @@ type applyRow struct {
 	// What became of it.
 	made   int64
 	undo   []byte
+	scrub  []byte // the data without what nobody needs to read again
 	reason string
 	did    backoffice.ImportAction
 	there  int64 // of n, visits that others have brought meanwhile
@@ -222,6 +223,11 @@ func (t *tx) settleGroup(run *backoffice.ImportRun, list []*applyRow) error {
 	var made []any
 	for _, row := range list {
 		run.RowsDone += row.n
+		if row.scrub != nil {
+			if err := t.one(`UPDATE import_rows SET data = $1 WHERE import_key = $2 AND seq = $3`, row.scrub, run.Key, row.seq); err != nil {
+				return err
+			}
+		}
 		if row.did == row.action && row.undo == nil && row.reason == "" {
 			if row.made != 0 {
 				made = append(made, row.seq, row.made)
@@ -295,7 +301,8 @@ var (
 )
 
 type undoUser struct {
-	Name string `json:"name"`
+	Name   string      `json:"name"`
+	Person *undoPerson `json:"person,omitempty"`
 }
 
 func (t *tx) applyUsers(list []*applyRow) error {
@@ -327,13 +334,23 @@ func (t *tx) applyUsers(list []*applyRow) error {
 		args = append(args, newUserColumns.values(&n)...)
 		t.kpi.users++
 	}
-	return insertUsersBulk.query(t.ctx, t, nil, args, func(r rowScanner) error {
+	if err := insertUsersBulk.query(t.ctx, t, nil, args, func(r rowScanner) error {
 		var key int64
 		var email string
 		err := r.Scan(&key, &email)
 		made[email].made = key
 		return err
-	})
+	}); err != nil {
+		return err
+	}
+	for i, row := range list {
+		if made[users[i].Email] == row {
+			if _, err := t.applyPerson(row, row.made, &users[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (t *tx) renameUser(row *applyRow, key int64, u importedUser) error {
@@ -342,12 +359,16 @@ func (t *tx) renameUser(row *applyRow, key int64, u importedUser) error {
 		return err
 	}
 	row.did = backoffice.ImportUnchanged
-	if !u.Name.Set || u.Name.V == before.Name {
+	var err error
+	if before.Person, err = t.applyPerson(row, key, &u); err != nil {
+		return err
+	}
+	renamed := u.Name.Set && u.Name.V != before.Name
+	if !renamed && before.Person == nil {
 		return nil
 	}
 	row.did, row.made = backoffice.ImportUpdate, key
-	var err error
-	if row.undo, err = json.Marshal(before); err != nil {
+	if row.undo, err = json.Marshal(before); err != nil || !renamed {
 		return err
 	}
 	return t.nameUser(key, u.Name.V, u.Email)

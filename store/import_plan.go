@@ -44,6 +44,7 @@ type importPlan struct {
 	accountAt  map[string]int32
 	users      []planUser
 	emails     []string
+	people     map[int32]*backoffice.ImportedPerson // user -> what the file says beside the name
 	userAt     map[string]int32
 	members    map[uint64]bool  // account and user -> there is a membership, or will be
 	lines      map[uint64]int32 // account and user -> line of the users file

@@ -24,6 +24,7 @@ type importedUser struct {
 	Email     string                      `json:"email"`
 	Name      backoffice.Optional[string] `json:"name,omitzero"`
 	CreatedAt int64                       `json:"created_at"`
+	importedPerson
 }
 
 func pair(account, user int32) uint64 { return uint64(account)<<32 | uint64(user) }
@@ -99,6 +100,9 @@ func (p *importPlan) readUsers(r *csvReader) error {
 			rec.typed, _ = r.cell("email")
 			if rec.row, err = backoffice.ParseImportedMembership(r.cell, p.roles, p.now); err != nil && !errors.As(err, &rec.refused) {
 				return rec, err
+			}
+			if rec.refused == nil && len(rec.row.Person.TOTP) > 0 && p.s.sealer.aead == nil {
+				rec.refused = &backoffice.RefusedCell{Column: "totp_secret", Reason: noKeyFile}
 			}
 		}
 		return rec, nil
@@ -203,6 +207,7 @@ func (p *importPlan) planMembership(rec userRecord, subject string, stored *stor
 	if !user.inFile {
 		user.inFile, user.wanted, user.line = true, true, rec.line
 	}
+	p.say(u, row.Person)
 	user.named = user.named || row.Name.Set
 	if user.name == "" {
 		user.name = row.Name.V
@@ -316,6 +321,10 @@ func (p *importPlan) planEachUser() error {
 				return err
 			}
 		}
+		now, err := p.peopleNow(list)
+		if err != nil {
+			return err
+		}
 		for _, u := range list {
 			user := &p.users[u]
 			action, data := backoffice.ImportCreate, any(nil)
@@ -329,7 +338,25 @@ func (p *importPlan) planEachUser() error {
 					action = backoffice.ImportUpdate
 				}
 			}
-			if action != backoffice.ImportUnchanged {
+			var why *backoffice.RefusedCell
+			if says := p.people[u]; says != nil {
+				var c backoffice.ImportedPerson
+				was := now[row.Email]
+				if user.key == 0 {
+					was.metadata, was.vendor = "{}", "{}"
+				}
+				if c, why = changes(*says, was); why != nil {
+					action = backoffice.ImportRefused
+				} else if c.Said() {
+					if action == backoffice.ImportUnchanged {
+						action = backoffice.ImportUpdate
+					}
+					if row.importedPerson, err = p.keep(row.Email, c); err != nil {
+						return err
+					}
+				}
+			}
+			if action != backoffice.ImportUnchanged && why == nil {
 				data = row
 			}
 			file, subject := p.accountsFile, row.Email
@@ -339,7 +366,7 @@ func (p *importPlan) planEachUser() error {
 			if user.name != "" {
 				subject = user.name + " · " + row.Email
 			}
-			if _, err := p.stage(planned{kind: backoffice.ImportUsers, action: action, file: file, line: user.line, subject: subject, data: data}); err != nil {
+			if _, err := p.stage(planned{kind: backoffice.ImportUsers, action: action, file: file, line: user.line, subject: subject, data: data, refused: why}); err != nil {
 				return err
 			}
 			user.name = ""

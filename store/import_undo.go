@@ -370,9 +370,20 @@ func (t *tx) undoUser(row *applyRow) error {
 		row.reason = "The user is in an account."
 	case primary:
 		row.reason = "The user is the primary user of an account that stays."
-	case name != in.Name.V || verified || locked || binned:
+	case name != in.Name.V || verified != in.Verified || locked || binned:
 		row.reason = keptChanged
 	default:
+		kept, err := t.personKept(row.made, in.importedPerson)
+		if err != nil {
+			return err
+		}
+		if !kept {
+			row.reason = keptChanged
+			return nil
+		}
+		if err := t.undoPersonOf(row.made, in.importedPerson, undoPerson{}); err != nil {
+			return err
+		}
 		t.kpi.users--
 		return t.one(`DELETE FROM users WHERE key = $1`, row.made)
 	}
@@ -387,12 +398,26 @@ func (t *tx) undoUserName(row *applyRow) error {
 	}
 	var name, email string
 	err := t.get(`SELECT name, email FROM users WHERE key = $1 AND deleted_at IS NULL`, row.made).Scan(&name, &email)
-	if errors.Is(err, backoffice.ErrNotFound) || err == nil && name != in.Name.V {
+	if errors.Is(err, backoffice.ErrNotFound) || err == nil && in.Name.Set && name != in.Name.V {
 		row.reason = keptChanged
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if before.Person != nil {
+		if kept, err := t.personKept(row.made, in.importedPerson); err != nil {
+			return err
+		} else if !kept {
+			row.reason = keptChanged
+			return nil
+		}
+		if err := t.undoPersonOf(row.made, in.importedPerson, *before.Person); err != nil {
+			return err
+		}
+	}
+	if !in.Name.Set {
+		return nil
 	}
 	return t.nameUser(row.made, before.Name, email)
 }

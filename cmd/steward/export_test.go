@@ -19,7 +19,7 @@ func TestExport(t *testing.T) {
 		says  string
 	}{
 		{[]string{"accounts"}, 0, 41, "id,name,created_at,parent_id,website,primary_user_email,is_reseller,metadata\n"},
-		{[]string{"users"}, 0, 192, "email,name,account_id,roles,created_at\n"},
+		{[]string{"users"}, 0, 192, "email,name,account_id,roles,created_at,email_verified,metadata,vendor_metadata\n"},
 		{[]string{"visits"}, 0, 1765, "account_id,email,day\n"},
 		{[]string{"visits", "--query", "q=acc-7-000005"}, 0, 291, "acc-7-000005,"},
 		{[]string{"accounts", "--query", "/backoffice/accounts?q=no-such-account-at-all"}, 0, 1, "id,name"},

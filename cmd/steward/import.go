@@ -16,7 +16,7 @@ import (
 
 type importCommand struct {
 	Accounts string `help:"CSV file with the columns id, name, created_at, parent_id, website, primary_user_email, is_reseller, metadata." type:"path" placeholder:"FILE" env:"STEWARD_IMPORT_ACCOUNTS"`
-	Users    string `help:"CSV file with the columns email, name, account_id, roles, created_at." type:"path" placeholder:"FILE" env:"STEWARD_IMPORT_USERS"`
+	Users    string `help:"CSV file with the columns email, name, account_id, roles, created_at, email_verified, metadata, vendor_metadata, password_hash, totp_secret." type:"path" placeholder:"FILE" env:"STEWARD_IMPORT_USERS"`
 	Visits   string `help:"CSV file with the columns account_id, email, day." type:"path" placeholder:"FILE" env:"STEWARD_IMPORT_VISITS"`
 	DryRun   bool   `help:"Say what would be done, and change nothing." env:"STEWARD_DRY_RUN"`
 	Strict   bool   `help:"With a refused row, change nothing and end with exit code 1." env:"STEWARD_STRICT"`
