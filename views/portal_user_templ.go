@@ -568,7 +568,7 @@ func PortalUserPage(s PortalUser) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<div class=\"duo\"><div class=\"stack\"><section id=\"portal-user-roles\" aria-labelledby=\"portal-user-roles-title\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<div class=\"duo\"><div class=\"stack\"><section id=\"portal-user-roles\" class=\"quiet-legend\" aria-labelledby=\"portal-user-roles-title\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -806,7 +806,7 @@ func PortalUserPage(s PortalUser) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if s.MayWrite || s.MayDelete {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "<div class=\"actions\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "<div class=\"actions after-facts\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
