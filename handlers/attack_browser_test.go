@@ -314,7 +314,8 @@ func TestAttack_T51_CrossSite(t *testing.T) {
 					if e.Scope != "" {
 						want = http.StatusUnauthorized
 					}
-					if got.Status != want && !(e.Scope != "" && got.Status == http.StatusNotFound && method != e.Method) {
+					// A method that an address of the API does not take is told to everybody.
+					if got.Status != want && !(e.Scope != "" && method != e.Method && (got.Status == http.StatusNotFound || got.Status == http.StatusMethodNotAllowed)) {
 						t.Errorf("%s %s, %s: %d, want %d", method, path, name, got.Status, want)
 					}
 				}
@@ -515,10 +516,27 @@ func TestAttack_T59_Cookies(t *testing.T) {
 	}
 	ask("POST", "/backoffice/sign-in", url.Values{"email": {"owner@vendor.example"}, "password": {passphrase}}.Encode())
 	ask("POST", "/backoffice/theme", "theme=dark")
-	ask("POST", "/backoffice/settings/staff", url.Values{"email": {"new@vendor.example"}, "role": {"viewer"}, "password": {passphrase}, "again": {passphrase}}.Encode())
-	ask("GET", "/backoffice/settings/staff", "")
+	ask("POST", "/backoffice/accounts", url.Values{"name": {"Nord"}, "id": {"nord"}, "email": {"hana@nord.example"}}.Encode())
+	ask("GET", "/backoffice/accounts", "")
 	ask("POST", "/backoffice/sign-out", "")
-	if len(seen) < 4 || jar["__Host-steward"] != nil {
+	// A user, who comes to stand in two accounts.
+	if _, err := s.CreateAccount(ctx, backoffice.CommandLine(), backoffice.NewAccount{Name: "Sued", ID: "sued", PrimaryEmail: "hana@sued.example"}); err != nil {
+		t.Fatal(err)
+	}
+	u, err := s.AddUser(ctx, backoffice.CommandLine(), "nord", backoffice.NewMember{Email: "hana@sued.example", Roles: []string{backoffice.RoleAdmin}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetUserPassword(ctx, backoffice.CommandLine(), u.Key, "", passphraseHash(), nil); err != nil {
+		t.Fatal(err)
+	}
+	ask("POST", "/sign-in", url.Values{"email": {"hana@sued.example"}, "next": {"/profile"}}.Encode())
+	ask("POST", "/sign-in/password", url.Values{"email": {"hana@sued.example"}, "password": {passphrase}}.Encode())
+	ask("POST", "/sign-in/accounts", url.Values{"account": {"nord"}}.Encode())
+	ask("POST", "/portal/switch", url.Values{"account": {"sued"}}.Encode())
+	ask("GET", "/portal", "")
+	ask("POST", "/sign-out", "")
+	if len(seen) < 8 || jar["__Host-steward"] != nil || jar["__Host-steward-user"] != nil || jar["__Host-steward-sign-in"] != nil {
 		t.Errorf("cookies set: %v, kept after sign-out: %v", seen, jar)
 	}
 }

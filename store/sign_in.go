@@ -71,7 +71,7 @@ func (s *Store) SignInPolicy(ctx context.Context, email string) (backoffice.Poli
 // the token by which their browser goes on. Errors: ErrNotFound for a user who is
 // locked or deleted by now.
 func (s *Store) BeginSignIn(ctx context.Context, userKey int64, method backoffice.SignInMethod, hash []byte, remembered bool, next string) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		var locked bool
 		if err := t.get(`SELECT locked FROM users WHERE key = $1 AND deleted_at IS NULL`, userKey).Scan(&locked); err != nil {
 			return err
@@ -122,7 +122,7 @@ func pendingSignIn(ctx context.Context, r reader, hash []byte, now time.Time) (p
 // gives it another token: what was known before it is worth nothing after.
 // Errors: ErrNotFound.
 func (s *Store) ProvePending(ctx context.Context, old, hash []byte) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		return t.one(`UPDATE pending_sign_ins SET token_hash = $2, mfa_at = $3, expires_at = $4 WHERE token_hash = $1 AND expires_at > $3`,
 			old, hash, t.now.UnixMicro(), t.now.Add(PendingSignInLife).UnixMicro())
 	})
@@ -130,7 +130,7 @@ func (s *Store) ProvePending(ctx context.Context, old, hash []byte) error {
 
 // EndPending gives up a sign-in under way; one that is gone is no error.
 func (s *Store) EndPending(ctx context.Context, hash []byte) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		_, err := t.exec(`DELETE FROM pending_sign_ins WHERE token_hash = $1`, hash)
 		return err
 	})
@@ -149,7 +149,7 @@ func (s *Store) PasswordHistory(ctx context.Context, userKey int64, n int) ([]st
 // keep is the hash of the session that goes on. Errors: ErrConflict when somebody
 // set another one meanwhile, ErrNotFound.
 func (s *Store) SetUserPassword(ctx context.Context, actor backoffice.Actor, userKey int64, verified, hash string, keep []byte) error {
-	return s.update(ctx, actor, func(t *tx) error { return t.setUserPassword(userKey, verified, hash, keep) })
+	return s.update(essential(ctx), actor, func(t *tx) error { return t.setUserPassword(userKey, verified, hash, keep) })
 }
 
 func (t *tx) setUserPassword(userKey int64, verified, hash string, keep []byte) error {
@@ -227,7 +227,7 @@ func (s *Store) KnownUserDevice(ctx context.Context, email string, hash []byte) 
 // no second factor, zero for not at all, and never for longer than the policy in
 // force allows. replaces is the hash it was known by.
 func (s *Store) AddUserDevice(ctx context.Context, userKey int64, hash, replaces []byte, until time.Time) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		if _, err := t.exec(`DELETE FROM user_devices WHERE created_at <= $1 OR token_hash = $2`, t.now.Add(-userDeviceLife).UnixMicro(), nonNil(replaces)); err != nil {
 			return err
 		}
@@ -333,7 +333,7 @@ func (t *tx) useLink(purpose string, hash []byte) (l MailedLink, err error) {
 // UseSignInLink ends the way of a link by mail: its address is proved, and a
 // sign-in is under way. Errors: ErrNotFound, also for a user who is locked.
 func (s *Store) UseSignInLink(ctx context.Context, link, pending []byte, remembered bool) (l MailedLink, err error) {
-	err = s.update(ctx, backoffice.System(), func(t *tx) error {
+	err = s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		if l, err = t.useLink(LinkSignIn, link); err != nil {
 			return err
 		}
@@ -408,7 +408,7 @@ func (t *tx) verifyUser(u *backoffice.User) error {
 // it, everything else of the user's sessions ends, and nobody is signed in.
 // Errors: ErrNotFound.
 func (s *Store) UseResetLink(ctx context.Context, link []byte, passwordHash, address string) (l MailedLink, err error) {
-	err = s.update(ctx, backoffice.System(), func(t *tx) error {
+	err = s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		if l, err = t.useLink(LinkReset, link); err != nil {
 			return err
 		}

@@ -76,7 +76,7 @@ type SignIn struct {
 // under way, ErrForbidden when NextStep asks for something else first.
 func (s *Store) EnterAccount(ctx context.Context, in SignIn, accountID string) (backoffice.SignedInUser, error) {
 	var x backoffice.SignedInUser
-	err := s.update(ctx, backoffice.System(), func(t *tx) error {
+	err := s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		p, err := t.pendingSignIn(in.Pending)
 		if err != nil {
 			return err
@@ -110,7 +110,7 @@ func (s *Store) EnterAccount(ctx context.Context, in SignIn, accountID string) (
 // account that the user cannot enter, and when the session is no more.
 func (s *Store) SwitchAccount(ctx context.Context, old, hash []byte, accountID, address, userAgent string) (backoffice.SignedInUser, error) {
 	var x backoffice.SignedInUser
-	err := s.update(ctx, backoffice.System(), func(t *tx) error {
+	err := s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		was, err := findUserSession(t.ctx, t, old)
 		if err != nil {
 			return err
@@ -189,7 +189,7 @@ func (t *tx) enter(u backoffice.User, in backoffice.Standing, session backoffice
 // credential was shown just now; mfa says that it was a second factor. Errors:
 // ErrNotFound.
 func (s *Store) RotateUserSession(ctx context.Context, old, hash []byte, mfa bool) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		return t.one(`UPDATE user_sessions SET token_hash = $2, proved_at = $3, seen_at = $3, mfa_at = CASE WHEN $4 THEN $3 ELSE mfa_at END
 			WHERE token_hash = $1`, old, hash, t.now.UnixMicro(), mfa)
 	})
@@ -197,7 +197,7 @@ func (s *Store) RotateUserSession(ctx context.Context, old, hash []byte, mfa boo
 
 // TouchUserSession notes that a session was seen.
 func (s *Store) TouchUserSession(ctx context.Context, hash []byte, at time.Time) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		_, err := t.exec(`UPDATE user_sessions SET seen_at = $1 WHERE token_hash = $2 AND seen_at < $1`, at.UnixMicro(), hash)
 		return err
 	})
@@ -206,7 +206,7 @@ func (s *Store) TouchUserSession(ctx context.Context, hash []byte, at time.Time)
 // DeleteUserSession ends the session with the hash: its user signs out. One that
 // is gone is no error.
 func (s *Store) DeleteUserSession(ctx context.Context, hash []byte, address string) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		x, err := findUserSession(t.ctx, t, hash)
 		gone := errors.Is(err, backoffice.ErrNotFound)
 		if err != nil && !gone {
@@ -255,7 +255,7 @@ func (s *Store) UserSessions(ctx context.Context, userKey int64) ([]backoffice.R
 // EndUserSession ends one session of a user by its public ID: the user's own
 // act, or that of staff. Errors: ErrNotFound, also for somebody else's.
 func (s *Store) EndUserSession(ctx context.Context, actor backoffice.Actor, userKey int64, id string) error {
-	return s.update(ctx, actor, func(t *tx) error {
+	return s.update(essential(ctx), actor, func(t *tx) error {
 		var account int64
 		var userID, email string
 		if err := t.get(`SELECT x.account_key, u.id, u.email FROM user_sessions x JOIN users u ON u.key = x.user_key WHERE x.id = $1 AND x.user_key = $2`,
@@ -273,7 +273,7 @@ func (s *Store) EndUserSession(ctx context.Context, actor backoffice.Actor, user
 // all of them where keep is nil. Sign-ins under way end as well. It returns how
 // many sessions ended.
 func (s *Store) EndUserSessions(ctx context.Context, actor backoffice.Actor, userKey int64, keep []byte) (n int64, err error) {
-	err = s.update(ctx, actor, func(t *tx) error {
+	err = s.update(essential(ctx), actor, func(t *tx) error {
 		var userID, email string
 		if err := t.get(`SELECT id, email FROM users WHERE key = $1 AND deleted_at IS NULL`, userKey).Scan(&userID, &email); err != nil {
 			return err
