@@ -62,11 +62,18 @@ func (m MFA) Fresh(provedAt, mfaAt, now time.Time) bool {
 // password (security.md, T-43).
 const (
 	MFALockAttempts = MFATries
-	MFALockMinutes  = 60
+	MFALockMinutes  = 30
 )
 
 // RememberedUnder names the part of a policy that a remembered browser is held
 // to: it is asked again once that has changed.
 func (p Policy) RememberedUnder() string {
 	return p.MFAForce.Key() + " " + p.MFAMethods.String() + " " + showRemember(p.RememberDays)
+}
+
+// StaffFactors is a member of staff with the second factors that they have
+// enrolled.
+type StaffFactors struct {
+	Staff
+	Factors MFAMethods
 }

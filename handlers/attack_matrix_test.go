@@ -42,6 +42,29 @@ var publicRoutes = []string{
 	"POST /sign-out",
 	"GET /backoffice/staff-setup", // opened by a one-use link
 	"POST /backoffice/staff-setup",
+	"POST /sign-in/passkey", // the way in by a passkey alone
+	"POST /sign-in/passkey/challenge",
+	"POST /sign-in/continue",
+	"GET /sign-in/mfa", // what each may do follows from the sign-in under way
+	"POST /sign-in/mfa",
+	"POST /sign-in/mfa/challenge",
+	"GET /sign-in/enrol",
+	"POST /sign-in/enrol/authenticator",
+	"GET /sign-in/enrol/authenticator",
+	"POST /sign-in/enrol/authenticator/code",
+	"POST /sign-in/enrol/passkeys/challenge",
+	"POST /sign-in/enrol/passkeys",
+	"GET /backoffice/sign-in/mfa", // the same for staff
+	"POST /backoffice/sign-in/mfa",
+	"POST /backoffice/sign-in/mfa/challenge",
+	"GET /backoffice/sign-in/enrol",
+	"POST /backoffice/sign-in/enrol/authenticator",
+	"GET /backoffice/sign-in/enrol/authenticator",
+	"POST /backoffice/sign-in/enrol/authenticator/code",
+	"POST /backoffice/sign-in/enrol/passkeys/challenge",
+	"POST /backoffice/sign-in/enrol/passkeys",
+	"POST /backoffice/sign-in/continue",
+	"POST /backoffice/sign-in/cancel",
 }
 
 // Every route declares who may use it, and nothing answers that is not declared.

@@ -68,6 +68,8 @@ func (s *server) routes() []route {
 	list = append(list, s.roleRoutes()...)
 	list = append(list, s.importRoutes()...)
 	list = append(list, s.eventRoutes()...)
+	list = append(list, s.signInMFARoutes()...)
+	list = append(list, s.staffMFARoutes()...)
 	list = append(list, s.devRoutes()...)
 	return list
 }

@@ -57,6 +57,9 @@ type server struct {
 	sessions *auth.SessionStore
 	users    *auth.UserSessions
 	throttle auth.Throttle
+
+	passkeys    auth.Passkeys
+	hasPasskeys bool // the public address can have some
 }
 
 // New returns the handler of one environment.
@@ -81,6 +84,7 @@ func build(o Options) (*server, http.Handler, error) {
 	s.sessions = auth.NewSessionStore(o.Store, o.PublicURL, o.Store.Now)
 	s.users = auth.NewUserSessions(o.Store, o.PublicURL, o.Store.Now)
 	s.throttle = auth.NewThrottle(o.Store)
+	s.passkeys, s.hasPasskeys = auth.NewPasskeys(o.PublicURL, "Steward")
 	e := s.echo
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.fail

@@ -73,16 +73,18 @@ func (s *server) signIn(c *call) error {
 	if err := s.throttle.Succeeded(c.ctx(), attempt); err != nil {
 		return err
 	}
-	if err := s.begin(c, staff, attempt.Device); err != nil {
-		return err
-	}
-	return c.Redirect(http.StatusSeeOther, s.safeNext(form["next"], "/backoffice/accounts"))
+	return s.afterPassword(c, staff, attempt.Device, form["next"])
 }
 
 // begin signs a member of staff in. A browser that they were not known by yet
 // becomes one that they are.
 func (s *server) begin(c *call, staff backoffice.Staff, known bool) error {
-	if _, err := s.sessions.SignIn(c.Response(), c.Request(), staff, c.RealIP(), time.Time{}); err != nil {
+	return s.beginProved(c, staff, known, time.Time{})
+}
+
+// beginProved is begin for who has shown a second factor at that time.
+func (s *server) beginProved(c *call, staff backoffice.Staff, known bool, mfaAt time.Time) error {
+	if _, err := s.sessions.SignIn(c.Response(), c.Request(), staff, c.RealIP(), mfaAt); err != nil {
 		return err
 	}
 	if known {

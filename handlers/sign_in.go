@@ -74,7 +74,7 @@ func (s *server) showAddress(c *call) error {
 		return c.Redirect(http.StatusSeeOther, s.safeNext(next, "/portal"))
 	}
 	w, _ := s.wayIn(c)
-	return c.gatePage(http.StatusOK, views.AddressPage(s.gate(c, "Sign in"), views.Address{Email: w.Email, Next: next}))
+	return c.gatePage(http.StatusOK, views.AddressPage(s.gate(c, "Sign in"), views.Address{Email: w.Email, Next: next, More: s.passkeyWay(next)}))
 }
 
 func (s *server) takeAddress(c *call) error {
@@ -92,7 +92,7 @@ func (s *server) takeAddress(c *call) error {
 	}
 	if problem != "" {
 		return c.gatePage(http.StatusUnprocessableEntity, views.AddressPage(s.gate(c, "Sign in"),
-			views.Address{Email: form["email"], Next: form["next"], Problems: backoffice.Problems{"email": problem}}))
+			views.Address{Email: form["email"], Next: form["next"], Problems: backoffice.Problems{"email": problem}, More: s.passkeyWay(form["next"])}))
 	}
 	s.putWayIn(c, wayIn{Email: canonical(form["email"]), Next: form["next"]})
 	return c.Redirect(http.StatusSeeOther, s.link("/sign-in/password"))
@@ -104,7 +104,7 @@ func (s *server) showWays(c *call) error {
 	if !ok {
 		return c.Redirect(http.StatusSeeOther, s.link("/sign-in"))
 	}
-	return c.gatePage(http.StatusOK, views.WaysPage(s.gate(c, "Sign in"), views.Ways{Email: w.Email}))
+	return c.gatePage(http.StatusOK, views.WaysPage(s.gate(c, "Sign in"), views.Ways{Email: w.Email, More: s.passkeyWay("")}))
 }
 
 // takePassword checks a password. Every refusal comes half a second after the
@@ -121,7 +121,7 @@ func (s *server) takePassword(c *call) error {
 		if err := s.Wait(c.ctx(), auth.FailureWait(arrived, time.Now())); err != nil {
 			return err
 		}
-		v.Email = form["email"]
+		v.Email, v.More = form["email"], s.passkeyWay("")
 		return c.gatePage(status, views.WaysPage(s.gate(c, "Sign in"), v))
 	}
 	if email == "" {
@@ -213,6 +213,12 @@ func (s *server) goOn(c *call, token string, hash []byte) error {
 	if err != nil {
 		return err
 	}
+	return s.goOnFrom(c, p, hash)
+}
+
+// goOnFrom leads to the next step of a sign-in under way. Where there is nothing
+// to choose, that is the account itself.
+func (s *server) goOnFrom(c *call, p store.PendingSignIn, hash []byte) error {
 	if p.Step() == backoffice.StepEnter && p.Facts.Chosen == "" {
 		for _, standing := range p.Facts.Accounts {
 			if standing.Enters() {
@@ -280,6 +286,9 @@ func (s *server) enter(c *call, p store.PendingSignIn, pending []byte, accountID
 	s.users.SetPending(c.Response(), "")
 	s.users.SetCookie(c.Response(), token)
 	s.dropWayIn(c)
+	if c.Get("remembered") != nil { // under a token of its own, which the browser has not shown yet
+		return c.Redirect(http.StatusSeeOther, s.safeNext(p.Next, "/portal"))
+	}
 	if old, ok := s.users.DeviceHash(c.Request()); ok {
 		if known, _, err := c.store().KnownUserDevice(c.ctx(), x.User.Email, old); err != nil {
 			return err

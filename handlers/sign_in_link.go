@@ -65,7 +65,7 @@ func (s *server) askForMail(c *call, purpose string) error {
 	}
 	if !verdict.Allowed {
 		c.Response().Header().Set("Retry-After", retrySeconds(verdict.RetryAfter))
-		return c.gatePage(http.StatusTooManyRequests, views.WaysPage(s.gate(c, "Sign in"), views.Ways{Email: email, Refused: tooMany(verdict)}))
+		return c.gatePage(http.StatusTooManyRequests, views.WaysPage(s.gate(c, "Sign in"), views.Ways{Email: email, Refused: tooMany(verdict), More: s.passkeyWay("")}))
 	}
 	s.putWayIn(c, wayIn{Email: email, Next: w.Next})
 	return c.Redirect(http.StatusSeeOther, s.link("/sign-in/mail"))

@@ -82,11 +82,11 @@ func (s *Store) BeginSignIn(ctx context.Context, userKey int64, method backoffic
 		if _, err := t.exec(`DELETE FROM pending_sign_ins WHERE expires_at <= $1`, t.now.UnixMicro()); err != nil {
 			return err
 		}
-		mfa := int64(0)
-		if remembered {
-			mfa = t.now.UnixMicro()
+		mfa, err := t.rememberedSince(userKey, remembered)
+		if err != nil {
+			return err
 		}
-		_, err := t.exec(`INSERT INTO pending_sign_ins (token_hash, user_key, method, created_at, expires_at, mfa_at, next) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		_, err = t.exec(`INSERT INTO pending_sign_ins (token_hash, user_key, method, created_at, expires_at, mfa_at, next) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 			hash, userKey, string(method), t.now.UnixMicro(), t.now.Add(PendingSignInLife).UnixMicro(), mfa, next)
 		return err
 	})
@@ -248,6 +248,16 @@ func (s *Store) AddUserDevice(ctx context.Context, userKey int64, hash, replaces
 	})
 }
 
+// rememberedSince is when a second factor was shown by who comes from a remembered
+// browser: at the latest when the first of their browsers was remembered, so that
+// it never passes for one that was shown just now. 0 where it is not remembered.
+func (t *tx) rememberedSince(user int64, remembered bool) (since int64, err error) {
+	if remembered {
+		err = t.get(`SELECT COALESCE(MIN(created_at), 0) FROM user_devices WHERE user_key = $1 AND remembered_until > $2`, user, t.now.UnixMicro()).Scan(&since)
+	}
+	return since, err
+}
+
 // MailLink has a link mailed to the user with the canonical address, for one
 // purpose; those made earlier for the same purpose are dead. Errors: ErrNotFound
 // when nobody has the address, or is locked.
@@ -343,11 +353,11 @@ func (s *Store) UseSignInLink(ctx context.Context, link, pending []byte, remembe
 		if err := t.proveAddress(&l.User); err != nil {
 			return err
 		}
-		mfa := int64(0)
-		if remembered {
-			mfa = t.now.UnixMicro()
+		mfa, err := t.rememberedSince(l.User.Key, remembered)
+		if err != nil {
+			return err
 		}
-		_, err := t.exec(`INSERT INTO pending_sign_ins (token_hash, user_key, method, created_at, expires_at, mfa_at, next) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		_, err = t.exec(`INSERT INTO pending_sign_ins (token_hash, user_key, method, created_at, expires_at, mfa_at, next) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 			pending, l.User.Key, string(backoffice.ByMagicLink), t.now.UnixMicro(), t.now.Add(PendingSignInLife).UnixMicro(), mfa, l.Next)
 		return err
 	})

@@ -154,3 +154,15 @@ func (s *Store) TryPending(ctx context.Context, kind backoffice.ActorKind, hash 
 		return t.get(text, nonNil(hash), t.now.UnixMicro(), int64(backoffice.MFATries)).Scan(&tries)
 	})
 }
+
+// StaffFactors lists all staff by e-mail, with the second factors that they have
+// enrolled.
+func (s *Store) StaffFactors(ctx context.Context) ([]backoffice.StaffFactors, error) {
+	rows, err := s.query().rows(ctx, `SELECT s.key, `+staffColumns.names("s.")+`, s.factors FROM staff s WHERE s.removed_at IS NULL ORDER BY s.email`)
+	return collect(rows, err, func(r rowScanner) (f backoffice.StaffFactors, err error) {
+		var factors int64
+		f.Staff, err = scanStaff(r, &factors)
+		f.Factors = backoffice.MFAMethods(factors)
+		return f, err
+	})
+}

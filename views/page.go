@@ -90,10 +90,11 @@ func Navigation(base, current string, counts NavCounts) Nav {
 
 // Parts of the settings, for SettingsTabs.
 const (
-	SettingsPolicy = "policy"
-	SettingsMail   = "mail"
-	SettingsStaff  = "staff"
-	SettingsTokens = "tokens"
+	SettingsPolicy   = "policy"
+	SettingsMail     = "mail"
+	SettingsStaff    = "staff"
+	SettingsTokens   = "tokens"
+	SettingsStaffMFA = "staff-mfa"
 )
 
 // SettingsTabs lists the parts of the settings; staff and API tokens are an
@@ -104,6 +105,7 @@ func SettingsTabs(base, current string, owner bool) []ui.Tab {
 	if owner {
 		tabs = append(tabs,
 			ui.Tab{Label: "Staff", Href: base + "/backoffice/settings/staff", Current: current == SettingsStaff},
+			ui.Tab{Label: "Staff MFA", Href: base + "/backoffice/settings/staff-mfa", Current: current == SettingsStaffMFA},
 			ui.Tab{Label: "API tokens", Href: base + "/backoffice/settings/tokens", Current: current == SettingsTokens})
 	}
 	return tabs

@@ -1,4 +1,4 @@
-// Copy buttons, and menu items that copy.
+// Copy buttons, menu items that copy, and the button that prints.
 import { on } from "./dom.js";
 import { toast } from "./toasts.js";
 
@@ -34,3 +34,5 @@ function byHand(text) {
   area.remove();
   return done;
 }
+
+on("click", "[data-print]", () => print());

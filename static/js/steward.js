@@ -16,5 +16,6 @@ import "./toasts.js";
 import "./requests.js";
 import "./guard.js";
 import "./metadata.js";
+import "./passkey.js";
 
 document.documentElement.dataset.script = "";
