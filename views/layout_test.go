@@ -124,7 +124,7 @@ func TestSettingsShowAnOwnerMore(t *testing.T) {
 	if n := len(SettingsTabs("", SettingsPolicy, false)); n != 1 {
 		t.Errorf("%d tabs for who is not an owner", n)
 	}
-	if n := len(SettingsTabs("", SettingsPolicy, true)); n != 3 {
+	if n := len(SettingsTabs("", SettingsPolicy, true)); n != 4 {
 		t.Errorf("%d tabs for an owner", n)
 	}
 }
