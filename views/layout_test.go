@@ -121,10 +121,10 @@ func TestLayoutTellsWhereOneIs(t *testing.T) {
 }
 
 func TestSettingsShowAnOwnerMore(t *testing.T) {
-	if n := len(SettingsTabs("", SettingsPolicy, false)); n != 1 {
+	if n := len(SettingsTabs("", SettingsPolicy, false)); n != 2 {
 		t.Errorf("%d tabs for who is not an owner", n)
 	}
-	if n := len(SettingsTabs("", SettingsPolicy, true)); n != 4 {
+	if n := len(SettingsTabs("", SettingsPolicy, true)); n != 5 {
 		t.Errorf("%d tabs for an owner", n)
 	}
 }
