@@ -33,7 +33,7 @@ var madeSchema = sync.OnceValues(func() (map[string]string, error) {
 })
 
 const selectSchema = `SELECT type || ' ' || name, COALESCE(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'
-	UNION ALL SELECT 'role ' || handle, name || char(10) || description || char(10) || level || char(10) || permissions FROM roles WHERE built_in`
+	UNION ALL SELECT 'role ' || handle, name || char(10) || level || char(10) || permissions FROM roles WHERE built_in`
 
 func schemaOf(rows *sql.Rows, err error) (map[string]string, error) {
 	out := map[string]string{}

@@ -1441,7 +1441,7 @@ func AccountRoles(s AccountScene, r AccountRolesProps) templ.Component {
 			}
 			ctx = templ.InitializeContext(ctx)
 			if r.MayWrite {
-				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Add role", Aria: "Add a role of this account", Icon: "plus", Variant: "outline", Size: "sm", Href: s.Base + "/backoffice/roles/new?account=" + url.QueryEscape(s.Account.ID)}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Add role", Aria: "Add role of this account", Icon: "plus", Variant: "ghost", Size: "sm", Href: s.Base + "/backoffice/roles/new?account=" + url.QueryEscape(s.Account.ID)}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
