@@ -287,7 +287,11 @@ func (w *site) objectsFor(a attacker) objects {
 	}
 	if a.runs {
 		_, o.own["sessions"] = w.userSession(a.user, a.account)
-		o.own["users"] = w.member(a.account, "own-"+id+"@vendor.example", backoffice.RoleReadOnly).ID
+		own, err := w.store.InviteUser(ctx, cli, a.account, backoffice.NewMember{Email: "own-" + id + "@vendor.example", Roles: []string{backoffice.RoleReadOnly}}, auth.InvitationToken.New)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		o.own["users"] = own.ID
 		foreign := w.member("cast-sued", "foreign-"+id+"@vendor.example", backoffice.RoleAdmin)
 		o.foreign["users"] = foreign.ID
 		_, o.foreign["sessions"] = w.userSession(foreign, "cast-sued")

@@ -115,7 +115,7 @@ func (s *server) switchAccount(c *call) error {
 	if err != nil {
 		return err
 	}
-	if form["account"] == c.actor.Account.ID {
+	if form["account"] == "" || form["account"] == c.actor.Account.ID {
 		return c.goTo("/portal")
 	}
 	in, err := s.switchTo(c, form["account"])
