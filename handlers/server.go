@@ -34,7 +34,7 @@ type Options struct {
 	Production  bool     // false colours the head
 	Trusted     []netip.Prefix
 	Log         *slog.Logger
-	Dev         bool // adds /dev/views, on loopback only
+	Dev         bool   // adds /dev/views, on loopback only
 	Mail        string // what sends mail, in words; empty: it waits, and staff are told
 	// Letters is what is in the mailbox of development, the newest first; nil: there
 	// is none.

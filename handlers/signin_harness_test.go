@@ -40,7 +40,9 @@ func newGate(t *testing.T, s *store.Store, clock *storetest.Clock, change func(*
 		t.Fatal(err)
 	}
 	o := handlers.Options{Store: s, PublicURL: public, Environment: "Production", Production: true, Log: slog.New(slog.DiscardHandler),
-		Letters: func() []backoffice.Letter { return []backoffice.Letter{{ID: "letter", Subject: "Hello", HTML: "<p>Hello</p>"}} },
+		Letters: func() []backoffice.Letter {
+			return []backoffice.Letter{{ID: "letter", Subject: "Hello", HTML: "<p>Hello</p>"}}
+		},
 		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
 	if change != nil {
 		change(&o)
