@@ -195,7 +195,7 @@ func open(s *process, connections int, rate float64, length time.Duration, next 
 }
 
 func failure(status int, err error) error {
-	if err == nil && status != 200 {
+	if err == nil && status != 200 && status != 303 {
 		err = fmt.Errorf("status %d", status)
 	}
 	return err

@@ -91,6 +91,9 @@ func measure(o options) error {
 		if r.imported, err = measureImport(); err != nil {
 			return err
 		}
+		if r.signIn, err = measureSignIn(o, database); err != nil {
+			return err
+		}
 	}
 	if st, err := os.Stat(binary("steward")); err == nil {
 		r.binary = st.Size()

@@ -13,6 +13,7 @@ type result struct {
 	sizes    []*sizeResult
 	writes   *writeResult
 	imported *importResult
+	signIn   *signInResult
 	binary   int64
 	took     time.Duration
 }
@@ -93,6 +94,10 @@ func (r *result) print(w io.Writer) {
 	if x := r.imported; x != nil {
 		say("\nImport of %d accounts, %d users, %d visits: %.1f s, %.0f MiB at most", x.accounts, x.users, x.visits, x.took.Seconds(), mib(x.most))
 		say("Import of %d accounts alone: %.1f s, %.0f accounts/s", x.only, x.onlyTook.Seconds(), float64(x.only)/x.onlyTook.Seconds())
+	}
+	if x := r.signIn; x != nil {
+		say("\nSigning in: %.0f/s with 4 connections, p50 %.0f ms, %.0f ms CPU each", x.signIns.perSecond, p50(x.signIns), cpu(x.signIns)/1000)
+		say("The accounts page, 50/s: p99 %.1f ms before, %.1f ms while %d sign in a second", p99(x.quiet), p99(x.page), stormRate)
 	}
 	r.goals(say)
 	say("\nsteward check passed after each part. The whole took %s.", r.took.Round(time.Second))
@@ -176,6 +181,10 @@ func (r *result) goals(say func(string, ...any)) {
 		most("8  page's p99 while visits are sent", p99(x.page), 50, " ms")
 		most("8  page's p99 while accounts are imported", p99(x.importing), 50, " ms")
 		most("7  memory while visits are sent", mib(x.memory), 64, " MiB")
+	}
+	if x := r.signIn; x != nil {
+		least("11 sign-ins/s", x.signIns.perSecond, 60, "")
+		most("11 page's p99 while 40 sign in a second", p99(x.page), 100, " ms")
 	}
 	if x := r.imported; x != nil {
 		least("8  account creations/s by the bulk path", float64(x.only)/x.onlyTook.Seconds(), 3000, "")
