@@ -11,14 +11,17 @@ type MailKind string
 
 // Kinds of mail.
 const (
-	MailInvitation MailKind = "invitation"
-	MailSignIn     MailKind = "sign-in"
-	MailReset      MailKind = "reset"
+	MailInvitation     MailKind = "invitation"
+	MailInvitationCode MailKind = "invitation-code"
+	MailSignIn         MailKind = "sign-in"
+	MailReset          MailKind = "reset"
 )
 
 // Label returns the kind in the words of the pages.
 func (k MailKind) Label() string {
 	switch k {
+	case MailInvitationCode:
+		return "Code of an invitation"
 	case MailInvitation:
 		return "Invitation"
 	case MailSignIn:

@@ -40,6 +40,10 @@ var publicRoutes = []string{
 	"GET /sign-in/reset",  // opened by a one-use link
 	"POST /sign-in/reset/password",
 	"POST /sign-out",
+	"GET /invitation", // opened by a one-use link
+	"POST /invitation",
+	"POST /invitation/code",
+	"POST /sign-in/invitations",   // for a sign-in under way
 	"GET /backoffice/staff-setup", // opened by a one-use link
 	"POST /backoffice/staff-setup",
 	"POST /sign-in/passkey", // the way in by a passkey alone

@@ -62,6 +62,7 @@ func (s *server) routes() []route {
 	list = append(list, s.accountRoutes()...)
 	list = append(list, s.memberNewRoutes()...)
 	list = append(list, s.invitationRoutes()...)
+	list = append(list, s.acceptRoutes()...)
 	list = append(list, s.mailRoutes()...)
 	list = append(list, s.binRoutes()...)
 	list = append(list, s.metadataRoutes()...)

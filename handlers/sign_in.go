@@ -219,7 +219,11 @@ func (s *server) goOn(c *call, token string, hash []byte) error {
 // goOnFrom leads to the next step of a sign-in under way. Where there is nothing
 // to choose, that is the account itself.
 func (s *server) goOnFrom(c *call, p store.PendingSignIn, hash []byte) error {
-	if p.Step() == backoffice.StepEnter && p.Facts.Chosen == "" {
+	invited, err := c.openInvitations(p)
+	if err != nil {
+		return err
+	}
+	if p.Step() == backoffice.StepEnter && p.Facts.Chosen == "" && len(invited) == 0 {
 		for _, standing := range p.Facts.Accounts {
 			if standing.Enters() {
 				return s.enter(c, p, hash, standing.Account.ID)
@@ -308,7 +312,11 @@ func (s *server) showChoice(c *call) error {
 	if !ok {
 		return err
 	}
-	return c.gatePage(http.StatusOK, views.ChoicePage(s.gate(c, "Choose an account"), views.Choice{User: p.User, Accounts: p.Facts.Accounts, Now: s.now()}))
+	invited, err := c.openInvitations(p)
+	if err != nil {
+		return err
+	}
+	return c.gatePage(http.StatusOK, views.ChoicePage(s.gate(c, "Choose an account"), views.Choice{User: p.User, Accounts: p.Facts.Accounts, Invited: invited, Now: s.now()}))
 }
 
 func (s *server) takeChoice(c *call) error {
@@ -335,7 +343,11 @@ func (s *server) showStop(c *call) error {
 	if !ok {
 		return err
 	}
-	return c.gatePage(http.StatusForbidden, views.StopPage(s.gate(c, "No account to enter"), p.User.Email, p.Step() == backoffice.StepVerify))
+	invited, err := c.openInvitations(p)
+	if err != nil {
+		return err
+	}
+	return c.gatePage(http.StatusForbidden, views.StopPage(s.gate(c, "No account to enter"), p.User.Email, p.Step() == backoffice.StepVerify, invited))
 }
 
 // cancelSignIn gives up a sign-in under way.

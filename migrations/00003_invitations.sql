@@ -42,6 +42,10 @@ CREATE TABLE invitations (
   expires_at  BIGINT NOT NULL,
   mail_key    BIGINT,                     -- the mail that carries the link
   copied      BOOLEAN NOT NULL DEFAULT FALSE, -- the link was copied by staff, and no mail carries it
+  -- A copied link proves no mailbox: who sets a password by it enters this code.
+  code_hash       {{.Bytes}},
+  code_expires_at BIGINT NOT NULL DEFAULT 0,
+  code_tries      INTEGER NOT NULL DEFAULT 0,
   accepted_at BIGINT,
   revoked_at  BIGINT,
   CONSTRAINT invitations_id_key UNIQUE (id),

@@ -295,7 +295,7 @@ func (t *tx) renew(i invitation, hash []byte, mail int64, copied bool) error {
 	if err := t.dropMail(i.mail); err != nil {
 		return err
 	}
-	return t.one(`UPDATE invitations SET token_hash = $1, sent_at = $2, expires_at = $3, mail_key = $4, copied = $5 WHERE key = $6 AND accepted_at IS NULL AND revoked_at IS NULL`,
+	return t.one(`UPDATE invitations SET token_hash = $1, sent_at = $2, expires_at = $3, mail_key = $4, copied = $5, code_hash = NULL WHERE key = $6 AND accepted_at IS NULL AND revoked_at IS NULL`,
 		hash, t.now.UnixMicro(), i.ExpiresAt.UnixMicro(), nullKey(mail), copied, i.Key)
 }
 

@@ -46,6 +46,12 @@ func WriteLetter(m backoffice.Mail, publicURL string) (backoffice.Letter, error)
 	switch m.Kind {
 	case backoffice.MailInvitation:
 		l = invitationLetter(m, link("/invitation", m.Token))
+	case backoffice.MailInvitationCode:
+		l = invitationCodeLetter(m)
+	case backoffice.MailSignIn:
+		l = linkLetter(m, "Sign in", "Somebody asked for a link to sign in as "+m.To+".", link("/sign-in/link", m.Token))
+	case backoffice.MailReset:
+		l = linkLetter(m, "Set a new password", "Somebody asked to set a new password for "+m.To+". When it is set, all sessions end.", link("/sign-in/reset", m.Token))
 	default:
 		return out, errors.New("nobody has written the words of this kind of mail")
 	}
@@ -96,6 +102,37 @@ func invitationLetter(m backoffice.Mail, link string) letter {
 		"You did not expect this? Then do nothing: without you nothing happens.",
 	}
 	return l
+}
+
+func invitationCodeLetter(m backoffice.Mail) letter {
+	account := foreign(m.Account)
+	return letter{
+		subject: "Code for your invitation",
+		title:   "Your code for " + account,
+		lines:   []string{"Enter this code on the page of the invitation:"},
+		code:    m.Code,
+		notes: []string{
+			"It can be used until " + ui.DateTime(m.ExpiresAt) + ".",
+			"You did not ask for it? Then give it to nobody: it proves that this mailbox is yours.",
+		},
+		foot: "Sent for " + account + " by Steward.",
+	}
+}
+
+// linkLetter carries a link that its reader asked for.
+func linkLetter(m backoffice.Mail, title, line, link string) letter {
+	return letter{
+		subject: title,
+		title:   title,
+		lines:   []string{line},
+		button:  title,
+		link:    link,
+		notes: []string{
+			"The link works once, until " + ui.DateTime(m.ExpiresAt) + ".",
+			"It was not you? Then do nothing: without the link nothing happens.",
+		},
+		foot: "Sent by Steward.",
+	}
 }
 
 // text is the letter for a plain reader: short lines, the link on one of its own.
