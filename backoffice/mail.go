@@ -28,6 +28,8 @@ func (k MailKind) Label() string {
 		return "Link to sign in"
 	case MailReset:
 		return "New password"
+	case MailFactor:
+		return "Notice of a second factor"
 	}
 	return string(k)
 }
@@ -84,6 +86,7 @@ type Mail struct {
 // MailContent is what a mail says, sealed in the database until it is sent.
 type MailContent struct {
 	Token   string   `json:"token,omitempty"`   // of its one-time link
+	Factor  string   `json:"factor,omitempty"`  // what happened to a second factor of the reader
 	Code    string   `json:"code,omitempty"`    // that is typed where it was asked for
 	Name    string   `json:"name,omitempty"`    // of who receives it
 	Account string   `json:"account,omitempty"` // name of the account in whose name it is written

@@ -20,6 +20,10 @@ const (
 	MFATries       = 5 // wrong codes of a sign-in before it has to begin anew (security.md, T-43)
 )
 
+// MailFactor tells somebody that a second factor of theirs was changed, whoever
+// did it.
+const MailFactor MailKind = "factor"
+
 // MFAHolder is whose second factors something is about: a user or a member of
 // staff, by the internal key.
 type MFAHolder struct {

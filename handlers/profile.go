@@ -45,6 +45,12 @@ func (s *server) profile(c *call, status int, p views.Profile) error {
 	} else {
 		p.HasPassword = hash != ""
 	}
+	desk := mfaDesk{s, false}
+	v, err := desk.scene(c)
+	if err != nil {
+		return err
+	}
+	p.Factors = views.ProfileMFA(page, desk.view(v))
 	return c.render(status, page, views.ProfilePage(p))
 }
 

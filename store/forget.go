@@ -21,6 +21,12 @@ func (s *Store) Forget(ctx context.Context) error {
 			{`DELETE FROM staff_sessions WHERE created_at < $1`, 366 * day}, // signed in anew at least once a year
 			{`DELETE FROM staff_devices WHERE created_at < $1`, 91 * day},   // remembered at most 90 days
 			{`DELETE FROM setup_links WHERE expires_at < $1`, 30 * day},
+			{`DELETE FROM passkey_challenges WHERE expires_at < $1`, day},
+			{`DELETE FROM pending_sign_ins WHERE expires_at < $1`, day},
+			{`DELETE FROM pending_staff_sign_ins WHERE expires_at < $1`, day},
+			{`DELETE FROM user_devices WHERE created_at < $1`, 91 * day},
+			{`DELETE FROM user_sessions WHERE created_at < $1`, 366 * day},
+			{`DELETE FROM mailed_links WHERE expires_at < $1`, 30 * day},
 		} {
 			if _, err := t.exec(old.text, t.now.Add(-old.age).UnixMicro()); err != nil {
 				return err

@@ -298,13 +298,30 @@ func (t *tx) mfaNoted(h backoffice.MFAHolder, action, word string) error {
 	if word != "" {
 		e.after = map[string]any{"method": word}
 	}
-	return t.record(e)
+	if err := t.record(e); err != nil {
+		return err
+	}
+	notice := mfaNotices[action]
+	if notice == "" || t.s.sealer.aead == nil { // without a key file nothing is mailed
+		return nil
+	}
+	_, err := t.mail(backoffice.Mail{Kind: backoffice.MailFactor, To: email, MailContent: backoffice.MailContent{Name: name, Factor: fmt.Sprintf(notice, word)}})
+	return err
+}
+
+// mfaNotices are what a mail says of a change; %[1]s is the factor.
+var mfaNotices = map[string]string{
+	"mfa-enrolled":           "A second factor was added: %[1]s",
+	"mfa-removed":            "A second factor was removed: %[1]s",
+	"mfa-reset":              "Your second factors were reset%[1]s",
+	"recovery-codes-renewed": "New recovery codes were made%[1]s",
+	"recovery-code-used":     "A recovery code was used%[1]s",
 }
 
 // UseCode takes a code of an authenticator app, once: of many that come at the
 // same time one gets through, and no older one after it. Errors: ErrWrongCode.
 func (s *Store) UseCode(ctx context.Context, h backoffice.MFAHolder, check CodeCheck) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		var sealed []byte
 		err := t.get(mfaOf(h).secret, h.Key).Scan(&sealed)
 		if errors.Is(err, backoffice.ErrNotFound) {
@@ -332,7 +349,7 @@ func (s *Store) UseCode(ctx context.Context, h backoffice.MFAHolder, check CodeC
 // UseRecoveryCode takes the recovery code with the hash, once. It returns how
 // many are left. Errors: ErrWrongCode.
 func (s *Store) UseRecoveryCode(ctx context.Context, actor backoffice.Actor, h backoffice.MFAHolder, hash []byte) (left int, err error) {
-	err = s.update(ctx, actor, func(t *tx) error {
+	err = s.update(essential(ctx), actor, func(t *tx) error {
 		var at int64
 		if err := t.get(mfaOf(h).useCode, h.Key, hash, t.now.UnixMicro()).Scan(&at); errors.Is(err, backoffice.ErrNotFound) {
 			return backoffice.ErrWrongCode

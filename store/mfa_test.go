@@ -236,6 +236,9 @@ func TestAttack_T45_ChangeEndsOtherSessions(t *testing.T) {
 		if known, remembered, err := s.KnownUserDevice(ctx, "hana@nord.example", device); err != nil || !known || remembered {
 			t.Errorf("the browser: known %v, remembered %v, %v", known, remembered, err)
 		}
+		if m, err := s.LeaseMail(ctx); err != nil || m.Kind != backoffice.MailFactor || m.To != "hana@nord.example" || m.Factor != "A second factor was added: authenticator app" {
+			t.Errorf("the notice: %+v, %v", m, err)
+		}
 		page, err := s.Events(ctx, backoffice.EventFilter{}, "", 20)
 		if err != nil || !slices.ContainsFunc(page.Rows, func(e backoffice.EventRow) bool { return e.Action == "user.mfa-enrolled" }) {
 			t.Errorf("the trail: %+v, %v", page.Rows, err)

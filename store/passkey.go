@@ -15,7 +15,7 @@ const passkeyChallengeLife = 5 * time.Minute
 // KeepChallenge notes what a passkey has to sign: for one purpose, by one holder
 // (key 0: whoever holds the passkey), in the browser whose cookie has the hash.
 func (s *Store) KeepChallenge(ctx context.Context, hash []byte, purpose string, h backoffice.MFAHolder, data string) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		if _, err := t.exec(`DELETE FROM passkey_challenges WHERE expires_at <= $1`, t.now.UnixMicro()); err != nil {
 			return err
 		}
@@ -28,7 +28,7 @@ func (s *Store) KeepChallenge(ctx context.Context, hash []byte, purpose string, 
 // TakeChallenge uses a challenge up: of many who come with it one gets it, whether
 // or not what they signed is right. Errors: ErrWrongCode.
 func (s *Store) TakeChallenge(ctx context.Context, hash []byte, purpose string, h backoffice.MFAHolder) (data string, err error) {
-	err = s.update(ctx, backoffice.System(), func(t *tx) error {
+	err = s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		err := t.get(`DELETE FROM passkey_challenges WHERE token_hash = $1 AND purpose = $2 AND holder = $3 AND holder_key = $4 AND expires_at > $5 RETURNING data`,
 			nonNil(hash), purpose, string(h.Kind), h.Key, t.now.UnixMicro()).Scan(&data)
 		if errors.Is(err, backoffice.ErrNotFound) {
@@ -68,7 +68,7 @@ func passkeyByCredential(ctx context.Context, r reader, kind backoffice.ActorKin
 // that the signature was checked against. Errors: ErrWrongCode when it was used,
 // or removed, meanwhile.
 func (s *Store) UsePasskey(ctx context.Context, h backoffice.MFAHolder, old backoffice.PasskeyEntry, data string) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		err := t.one(mfaOf(h).usePasskey, h.Key, old.ID, old.Data, data, t.now.UnixMicro())
 		if errors.Is(err, backoffice.ErrNotFound) {
 			return backoffice.ErrWrongCode

@@ -195,10 +195,14 @@ func (s *Store) RemoveStaff(ctx context.Context, actor backoffice.Actor, id stri
 		if err := t.keepAnOwner(); err != nil {
 			return err
 		}
-		for _, text := range []string{endSessionsOfStaff, `DELETE FROM staff_devices WHERE staff_key = $1`, `DELETE FROM saved_views WHERE staff_key = $1 AND NOT shared`} {
+		for _, text := range []string{endSessionsOfStaff, `DELETE FROM staff_devices WHERE staff_key = $1`, `DELETE FROM saved_views WHERE staff_key = $1 AND NOT shared`,
+			`DELETE FROM pending_staff_sign_ins WHERE staff_key = $1`} {
 			if _, err := t.exec(text, staff.Key); err != nil {
 				return err
 			}
+		}
+		if err := t.dropFactors(backoffice.MFAHolder{Kind: backoffice.ActorStaff, Key: staff.Key}); err != nil {
+			return err
 		}
 		return t.record(event{action: "staff.removed", kind: "staff", id: staff.ID, name: staff.Label(),
 			before: map[string]any{"email": staff.Email, "name": staff.Name, "role": string(staff.Role)}})
@@ -225,8 +229,10 @@ func (s *Store) ChangePassword(ctx context.Context, actor backoffice.Actor, staf
 		if _, err := t.exec(`DELETE FROM staff_sessions WHERE staff_key = $1 AND token_hash <> $2`, staffKey, nonNil(keep)); err != nil {
 			return err
 		}
-		if _, err := t.exec(`DELETE FROM staff_devices WHERE staff_key = $1`, staffKey); err != nil {
-			return err
+		for _, text := range []string{`DELETE FROM staff_devices WHERE staff_key = $1`, `DELETE FROM pending_staff_sign_ins WHERE staff_key = $1`} {
+			if _, err := t.exec(text, staffKey); err != nil {
+				return err
+			}
 		}
 		return t.record(event{action: "staff.password-changed", kind: "staff", id: staff.ID, name: staff.Label()})
 	})

@@ -74,7 +74,7 @@ func (p PendingStaffSignIn) Step() backoffice.SignInStep {
 // is that of the token by which their browser goes on. The step says what comes
 // next; with StepEnter nothing was noted. Errors: ErrNotFound.
 func (s *Store) BeginStaffSignIn(ctx context.Context, staffKey int64, hash []byte, next string) (step backoffice.SignInStep, err error) {
-	err = s.update(ctx, backoffice.System(), func(t *tx) error {
+	err = s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		var p PendingStaffSignIn
 		var factors int64
 		if err := t.get(`SELECT factors FROM staff WHERE key = $1 AND removed_at IS NULL`, staffKey).Scan(&factors); err != nil {
@@ -119,7 +119,7 @@ func pendingStaffSignIn(ctx context.Context, r reader, hash []byte, now time.Tim
 // ProveStaffPending notes that a sign-in of staff under way has shown its second
 // factor, and gives it another token. Errors: ErrNotFound.
 func (s *Store) ProveStaffPending(ctx context.Context, old, hash []byte) error {
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		return t.one(`UPDATE pending_staff_sign_ins SET token_hash = $2, mfa_at = $3, expires_at = $4 WHERE token_hash = $1 AND expires_at > $3`,
 			old, hash, t.now.UnixMicro(), t.now.Add(PendingSignInLife).UnixMicro())
 	})
@@ -129,7 +129,7 @@ func (s *Store) ProveStaffPending(ctx context.Context, old, hash []byte) error {
 // that come with it one gets through. Errors: ErrNotFound, ErrForbidden while
 // something is left to do.
 func (s *Store) UseStaffPending(ctx context.Context, hash []byte) (p PendingStaffSignIn, err error) {
-	err = s.update(ctx, backoffice.System(), func(t *tx) error {
+	err = s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		if p, err = pendingStaffSignIn(t.ctx, t, hash, t.now); err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (s *Store) TryPending(ctx context.Context, kind backoffice.ActorKind, hash 
 	if kind == backoffice.ActorStaff {
 		text = `UPDATE pending_staff_sign_ins SET tries = tries + 1 WHERE token_hash = $1 AND expires_at > $2 AND tries < $3 RETURNING tries`
 	}
-	return s.update(ctx, backoffice.System(), func(t *tx) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		var tries int
 		return t.get(text, nonNil(hash), t.now.UnixMicro(), int64(backoffice.MFATries)).Scan(&tries)
 	})

@@ -52,6 +52,8 @@ func WriteLetter(m backoffice.Mail, publicURL string) (backoffice.Letter, error)
 		l = linkLetter(m, "Sign in", "Somebody asked for a link to sign in as "+m.To+".", link("/sign-in/link", m.Token))
 	case backoffice.MailReset:
 		l = linkLetter(m, "Set a new password", "Somebody asked to set a new password for "+m.To+". When it is set, all sessions end.", link("/sign-in/reset", m.Token))
+	case backoffice.MailFactor:
+		l = factorLetter(m)
 	default:
 		return out, errors.New("nobody has written the words of this kind of mail")
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"steward/backoffice"
+	"steward/views/ui"
 )
 
 // MFADoor is what a page about second factors on the way in shows.
@@ -128,6 +129,18 @@ func (s StaffMFA) mustEnrol() int {
 		}
 	}
 	return n
+}
+
+// factorLetter tells of a change of somebody's second factors. It holds no link:
+// who gets one out of the blue should come by themselves.
+func factorLetter(m backoffice.Mail) letter {
+	return letter{
+		subject: backoffice.MailLine(m.Factor, 150),
+		title:   m.Factor,
+		lines:   []string{"It was changed for " + m.To + " on " + ui.DateTime(m.CreatedAt) + "."},
+		notes:   []string{"It was not you? Then sign in at once, set a new password, look at your second factors, and tell who looks after your account."},
+		foot:    "Sent by Steward.",
+	}
 }
 
 func urlQuery(s string) string { return url.QueryEscape(s) }
