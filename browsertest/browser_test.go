@@ -63,12 +63,13 @@ func startChromium(t *testing.T) context.Context {
 
 // site is the real router over a real database.
 type site struct {
-	t     *testing.T
-	store *store.Store
-	clock *storetest.Clock
-	url   string
-	mu    sync.Mutex
-	as    *backoffice.Actor
+	t       *testing.T
+	store   *store.Store
+	clock   *storetest.Clock
+	url     string
+	mu      sync.Mutex
+	as      *backoffice.Actor
+	letters []backoffice.Letter // in the mailbox of development
 }
 
 // newSite serves a fresh database. as is who is signed in; nil for the real
@@ -79,7 +80,8 @@ func newSite(t *testing.T, as *backoffice.Actor) *site {
 	w := &site{t: t, store: storetest.Open(t, storetest.SQLite(t), clock), clock: clock, as: as}
 	server := httptest.NewUnstartedServer(nil)
 	public, _ := url.Parse("http://" + server.Listener.Addr().String())
-	o := handlers.Options{Store: w.store, PublicURL: public, Environment: "Production", Production: true, Log: slog.New(slog.DiscardHandler), Dev: true}
+	o := handlers.Options{Store: w.store, PublicURL: public, Environment: "Production", Production: true, Log: slog.New(slog.DiscardHandler), Dev: true,
+		Letters: func() []backoffice.Letter { return w.letters }}
 	if as != nil {
 		o.As = func(*http.Request) (backoffice.Actor, bool) {
 			w.mu.Lock()
