@@ -148,19 +148,7 @@ func ParseAccountQuery(v url.Values) (q AccountQuery, ignored []IgnoredParameter
 func (q *AccountQuery) set(name, value string) (reason string) {
 	switch name {
 	case "q":
-		clean := strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) {
-				return ' '
-			}
-			return r
-		}, strings.ToValidUTF8(value, "\ufffd"))
-		if strings.TrimSpace(clean) == "" {
-			return ""
-		}
-		if utf8.RuneCountInString(clean) > MaxQuery {
-			clean, reason = string([]rune(clean)[:MaxQuery]), "a search has at most 200 characters, the rest was left out"
-		}
-		q.Query = clean
+		q.Query, reason = cleanQuery(value)
 	case "created":
 		return q.setCreated(value)
 	case "active":
@@ -197,6 +185,23 @@ func (q *AccountQuery) set(name, value string) (reason string) {
 		return "this list does not know it"
 	}
 	return reason
+}
+
+// cleanQuery puts what was typed as a search into the form of a filter.
+func cleanQuery(typed string) (clean, reason string) {
+	clean = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(typed, "\ufffd"))
+	if strings.TrimSpace(clean) == "" {
+		return "", ""
+	}
+	if utf8.RuneCountInString(clean) > MaxQuery {
+		clean, reason = string([]rune(clean)[:MaxQuery]), "a search has at most 200 characters, the rest was left out"
+	}
+	return clean, reason
 }
 
 func (q *AccountQuery) setCreated(value string) (reason string) {

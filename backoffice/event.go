@@ -33,6 +33,7 @@ type EventFilter struct {
 	Action  string    // exact, or a prefix that ends with a dot
 	ActorID string    // who did it
 	Account string    // ID of an account: what concerns it
+	Object  string    // ID of what it was done to
 	From    time.Time // first instant; zero: from the beginning
 	To      time.Time // instant after the last; zero: up to now
 }

@@ -23,6 +23,8 @@ type StaffPermission string
 const (
 	ReadAccounts       StaffPermission = "accounts.read"
 	WriteAccounts      StaffPermission = "accounts.write"
+	ReadAllUsers       StaffPermission = "users.read"
+	WriteAllUsers      StaffPermission = "users.write"
 	ReadMetadata       StaffPermission = "metadata.read"
 	ReadSecureMetadata StaffPermission = "secure-metadata.read"
 	WritePolicies      StaffPermission = "policies.write"
@@ -40,11 +42,11 @@ const (
 )
 
 var staffPermissions = map[StaffRole][]StaffPermission{
-	Viewer: {ReadAccounts, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles},
-	Manager: {ReadAccounts, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles,
-		WriteAccounts, ReadSecureMetadata, WritePolicies, Import, ShareViews},
-	Owner: {ReadAccounts, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles,
-		WriteAccounts, ReadSecureMetadata, WritePolicies, Import, ShareViews,
+	Viewer: {ReadAccounts, ReadAllUsers, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles},
+	Manager: {ReadAccounts, ReadAllUsers, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles,
+		WriteAccounts, WriteAllUsers, ReadSecureMetadata, WritePolicies, Import, ShareViews},
+	Owner: {ReadAccounts, ReadAllUsers, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles,
+		WriteAccounts, WriteAllUsers, ReadSecureMetadata, WritePolicies, Import, ShareViews,
 		WriteSettings, WriteStaff, WriteTokens, WriteRoles},
 }
 

@@ -18,6 +18,15 @@ var everyPage = []string{
 	"/backoffice/accounts",
 	"/backoffice/accounts?sort=-visits&active=30d",
 	"/backoffice/accounts?q=zzzz",
+	"/backoffice/users",
+	"/backoffice/users?sort=-visits&active=30d&status=activated",
+	"/backoffice/users?q=zzzz",
+	"/backoffice/users/new",
+	"/backoffice/users/{user}",
+	"/backoffice/users/{user}/metadata",
+	"/backoffice/users/{user}/deletion",
+	"/backoffice/users/{user}/memberships/{id}/roles",
+	"/backoffice/bin/users",
 	"/backoffice/accounts/new",
 	"/backoffice/accounts/{id}",
 	"/backoffice/accounts/{id}?days=365",
@@ -73,6 +82,11 @@ func TestEveryPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	role := furnishRoles(t, w, id)
+	people, err := w.store.Users(ctx, backoffice.UserFilter{AccountID: id, Sort: backoffice.UsersByVisits}, "")
+	if err != nil || len(people.Rows) == 0 {
+		t.Fatalf("no user in %s: %v", id, err)
+	}
+	user := people.Rows[0].ID
 	pictures := os.Getenv("STEWARD_TEST_PICTURES")
 	for _, dark := range []bool{false, true} {
 		scheme := map[bool]string{false: "light", true: "dark"}[dark]
@@ -80,7 +94,7 @@ func TestEveryPage(t *testing.T) {
 			t.Run(fmt.Sprintf("%d-%s", width, scheme), func(t *testing.T) {
 				p := w.tab(t, tabOptions{width: width, height: 860, dark: dark})
 				for _, page := range everyPage {
-					page = strings.NewReplacer("{id}", id, "{import}", run.ID, "{role}", role).Replace(page)
+					page = strings.NewReplacer("{id}", id, "{import}", run.ID, "{role}", role, "{user}", user).Replace(page)
 					p.open(page)
 					if over := eval[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 						t.Errorf("%s at %d: %d pixels wider than the window", page, width, over)
@@ -89,7 +103,7 @@ func TestEveryPage(t *testing.T) {
 						p.accessible(fmt.Sprintf("%s at %d, %s", page, width, scheme))
 					}
 					if pictures != "" {
-						name := strings.Trim(strings.NewReplacer("/", "-", id, "id", run.ID, "id", role, "role", "?", "-", "&", "-", "=", "-").Replace(page), "-")
+						name := strings.Trim(strings.NewReplacer("/", "-", id, "id", run.ID, "id", role, "role", user, "user", "?", "-", "&", "-", "=", "-").Replace(page), "-")
 						p.picture(filepath.Join(pictures, fmt.Sprintf("%s.%d.%s.png", name, width, scheme)))
 					}
 				}

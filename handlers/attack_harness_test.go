@@ -272,6 +272,10 @@ func (w *site) objectsFor(a attacker) objects {
 			}
 		}
 	}
+	person := w.member(account.ID, "person-"+id+"@vendor.example", backoffice.RoleReadOnly)
+	o.own["users"], o.own["memberships"], o.foreign["memberships"] = person.ID, account.ID, "cast-sued"
+	_, o.own["user-sessions"] = w.userSession(person, account.ID)
+	_, o.foreign["user-sessions"] = w.userSession(w.member("cast-sued", "other-"+id+"@vendor.example", backoffice.RoleReadOnly), "cast-sued")
 	o.own["mail"] = "letter"
 	other := w.staff("other-"+id+"@vendor.example", backoffice.Viewer)
 	o.own["staff"] = other.ID

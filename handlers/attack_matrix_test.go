@@ -110,7 +110,7 @@ func TestAttack_T02_RouteWithoutPermission(t *testing.T) {
 
 // readingPosts are forms that change nothing but the browser's own cookies, or
 // whose selection is too long for an address.
-var readingPosts = []string{"POST /backoffice/theme", "POST /backoffice/selection/export"}
+var readingPosts = []string{"POST /backoffice/theme", "POST /backoffice/selection/export", "POST /backoffice/user-selection/export"}
 
 // deadWithoutLink answer 404 to whoever comes without the link that opens them.
 var deadWithoutLink = []string{"GET /backoffice/setup", "POST /backoffice/setup", "GET /backoffice/staff-setup", "POST /backoffice/staff-setup", "GET /sign-in/link", "POST /sign-in/link/use",

@@ -43,7 +43,7 @@ func (c *call) page(title, part string) (views.Page, error) {
 	if p.Actor.Name == "" {
 		p.Actor.Name = c.actor.Email
 	}
-	counts := views.NavCounts{Accounts: ui.Number(totals.Accounts)}
+	counts := views.NavCounts{Accounts: ui.Number(totals.Accounts), Users: ui.Number(totals.Users)}
 	if totals.Binned > 0 {
 		counts.Bin = ui.Number(totals.Binned)
 	}

@@ -67,15 +67,7 @@ func (s *server) saveMetadata(c *call) error {
 	if err != nil {
 		return err
 	}
-	editor := ui.MetadataProps{ID: "metadata-editor", JSON: form.Get("json"), View: form.Get("view")}
-	for i, key := range form["key"] {
-		if i >= len(form["value"]) || i > maxMetadataRows {
-			break
-		}
-		if value := form["value"][i]; key != "" || strings.TrimSpace(value) != "" {
-			editor.Rows = append(editor.Rows, ui.Pair{Name: key, Value: value})
-		}
-	}
+	editor := enteredRows(form)
 	mine, problem, at := enteredMetadata(form, &editor)
 	if problem != "" {
 		editor.Problem, editor.At = problem, at
@@ -110,6 +102,20 @@ func (s *server) saveMetadata(c *call) error {
 
 // maxMetadataRows keeps a form in bounds; 16 KiB never hold that many keys.
 const maxMetadataRows = 4000
+
+// enteredRows fills the editor with what was typed.
+func enteredRows(form url.Values) ui.MetadataProps {
+	editor := ui.MetadataProps{ID: "metadata-editor", JSON: form.Get("json"), View: form.Get("view")}
+	for i, key := range form["key"] {
+		if i >= len(form["value"]) || i > maxMetadataRows {
+			break
+		}
+		if value := form["value"][i]; key != "" || strings.TrimSpace(value) != "" {
+			editor.Rows = append(editor.Rows, ui.Pair{Name: key, Value: value})
+		}
+	}
+	return editor
+}
 
 // enteredMetadata reads the rows or the JSON of the form, whichever it says is
 // meant. The problem is for the whole; at is the row that it is about, from 1.

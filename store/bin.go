@@ -365,6 +365,8 @@ func (s *Store) Purge(ctx context.Context, limit int) (n int, err error) {
 			for _, text := range []string{
 				`DELETE FROM membership_roles WHERE membership_key IN (SELECT key FROM memberships WHERE account_key = $1)`,
 				`DELETE FROM memberships WHERE account_key = $1`,
+				`DELETE FROM binned_memberships WHERE account_key = $1`,
+				`DELETE FROM former_members WHERE account_key = $1`,
 				`DELETE FROM roles WHERE account_key = $1`,
 				`DELETE FROM invitations WHERE account_key = $1`,
 				`DELETE FROM mails WHERE account_key = $1`,

@@ -105,6 +105,9 @@ func (s *Store) narrowEvents(ctx context.Context, l *listQuery, f backoffice.Eve
 	if f.ActorID != "" {
 		l.add("e.actor_id = " + l.arg(f.ActorID))
 	}
+	if f.Object != "" {
+		l.add("e.object_id = " + l.arg(f.Object))
+	}
 	if f.Account != "" {
 		var key int64
 		if err := s.query().row(ctx, `SELECT key FROM accounts WHERE id = $1`, f.Account).Scan(&key); err != nil {

@@ -27,19 +27,21 @@ type Store struct {
 	read    *sql.DB
 	now     func() time.Time
 
-	reads   sync.Map // statement -> *sql.Stmt on the read pool
-	lists   sync.Map // end of a list's statement -> the whole
-	bulks   sync.Map // bulkText -> statement of many rows
-	writer  *writer  // SQLite's single writing connection
-	watch   versionWatch
-	ledger  ledger
-	known   *knownVisits
-	reports reports
-	index   accountIndex
-	secret  []byte // signs the cursors of lists
-	lock    *os.File
-	reserve *reserve // of a SQLite file that is served
-	sealer  sealer
+	reads    sync.Map // statement -> *sql.Stmt on the read pool
+	lists    sync.Map // end of a list's statement -> the whole
+	bulks    sync.Map // bulkText -> statement of many rows
+	writer   *writer  // SQLite's single writing connection
+	watch    versionWatch
+	ledger   ledger
+	known    *knownVisits
+	reports  reports
+	index    accountIndex
+	people   trigrams // the index of users
+	userKPIs userKPICache
+	secret   []byte // signs the cursors of lists
+	lock     *os.File
+	reserve  *reserve // of a SQLite file that is served
+	sealer   sealer
 
 	turns chan struct{} // PostgreSQL's writers of this process, one writing and one behind it
 }
@@ -96,6 +98,7 @@ func Open(ctx context.Context, name string, o Options) (*Store, error) {
 
 func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
 	s.dialect, s.file, s.index = sqliteDialect, path, accountIndex{trigramsOf(sqliteDialect, "accounts")}
+	s.people = trigramsOf(sqliteDialect, "users")
 	if st, err := os.Stat(path); err != nil || st.Size() == 0 {
 		if o.MustExist {
 			return fmt.Errorf("%w at %s", ErrMissing, path)
@@ -206,6 +209,7 @@ func sqliteOurs(ctx context.Context, path string) error {
 
 func (s *Store) openPostgres(ctx context.Context, dsn string, o Options) error {
 	s.dialect, s.index = postgresDialect, accountIndex{trigramsOf(postgresDialect, "accounts")}
+	s.people = trigramsOf(postgresDialect, "users")
 	db, err := sql.Open("pgx", dsn)
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func userKeys(name, email string) (sort, search string) {
 // by in step with it.
 func (t *tx) nameUser(key int64, name, email string) error {
 	sort, search := userKeys(name, email)
-	return t.one(`UPDATE users SET name = $1, email = $2, name_sort = $3, search = $4 WHERE key = $5`, name, email, sort, search, key)
+	return t.one(`UPDATE users SET name = $1, email = $2, name_sort = $3, search = $4, version = version + 1 WHERE key = $5`, name, email, sort, search, key)
 }
 
 var (
@@ -328,7 +328,7 @@ func (s *Store) RenameUser(ctx context.Context, actor backoffice.Actor, id, name
 		if err != nil || u.Name == name {
 			return err
 		}
-		if err := t.one(`UPDATE users SET name = $1, version = version + 1 WHERE key = $2`, name, u.Key); err != nil {
+		if err := t.nameUser(u.Key, name, u.Email); err != nil {
 			return err
 		}
 		return t.record(event{action: "user.renamed", kind: "user", id: u.ID, name: u.Email, before: map[string]any{"name": u.Name}, after: map[string]any{"name": name}})

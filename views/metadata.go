@@ -21,6 +21,12 @@ type MetadataForm struct {
 	Editor  ui.MetadataProps
 	Merge   *MetadataMerge
 	InPlace bool // it stands on the account's page, where its section stood
+
+	// Of a user's metadata: the form's address and the page that it belongs to,
+	// without the base path, and what is said under the title.
+	Address, Back, About string
+	Title                string
+	Crumbs               []ui.Crumb
 }
 
 // MetadataMerge is what two people have changed since both read the same.
@@ -45,7 +51,20 @@ func MetadataEditor(text string) ui.MetadataProps {
 	return p
 }
 
-func (f MetadataForm) path(base string) string { return AccountPath(base, f.Account.ID) + "/metadata" }
+func (f MetadataForm) path(base string) string {
+	if f.Address != "" {
+		return base + f.Address
+	}
+	return AccountPath(base, f.Account.ID) + "/metadata"
+}
+
+// back is the page that the metadata belongs to.
+func (f MetadataForm) back(base string) string {
+	if f.Back != "" {
+		return base + f.Back
+	}
+	return AccountPath(base, f.Account.ID)
+}
 
 // posts are the attributes of the form where it stands in place of its section.
 func (f MetadataForm) posts(base string) templ.Attributes {

@@ -52,12 +52,14 @@ type NavItem struct {
 // NavCounts are the figures in the navigation; "" shows none.
 type NavCounts struct {
 	Accounts string
+	Users    string
 	Bin      string
 }
 
 // Parts of the backoffice, for Navigation and SettingsTabs.
 const (
 	PartAccounts    = "accounts"
+	PartUsers       = "users"
 	PartInvitations = "invitations"
 	PartRoles       = "roles"
 	PartImport      = "import"
@@ -74,6 +76,7 @@ func Navigation(base, current string, counts NavCounts) Nav {
 	return Nav{
 		Main: []NavItem{
 			item(PartAccounts, "Accounts", "/backoffice/accounts", "building-2", counts.Accounts),
+			item(PartUsers, "Users", UsersPath, "users", counts.Users),
 			item(PartInvitations, "Invitations", "/backoffice/invitations", "mail", ""),
 			item(PartRoles, "Roles", "/backoffice/roles", "shield-user", ""),
 			item(PartImport, "Import", "/backoffice/import", "upload", ""),

@@ -296,8 +296,8 @@ func housekeep(ctx context.Context, s *store.Store, log *slog.Logger) {
 	}
 }
 
-// purge empties the bin of what is older than 30 days, a few accounts at a time:
-// others write in between.
+// purge empties the bin of what is older than 30 days, a few accounts and users
+// at a time: others write in between.
 func purge(ctx context.Context, s *store.Store, log *slog.Logger) error {
 	const atOnce = 20
 	total := 0
@@ -314,8 +314,22 @@ func purge(ctx context.Context, s *store.Store, log *slog.Logger) error {
 			break
 		}
 	}
-	if total > 0 {
-		log.Info("purged the bin", "accounts", total)
+	users := 0
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := s.PurgeUsers(ctx, atOnce)
+		users += n
+		if err != nil {
+			return err
+		}
+		if n < atOnce {
+			break
+		}
+	}
+	if total+users > 0 {
+		log.Info("purged the bin", "accounts", total, "users", users)
 	}
 	return nil
 }

@@ -1,0 +1,123 @@
+package views
+
+import (
+	"strconv"
+	"time"
+
+	"steward/backoffice"
+	"steward/views/ui"
+)
+
+// UserScene is what the page of a user shows.
+type UserScene struct {
+	Base     string
+	User     backoffice.UserDetails
+	Now      time.Time
+	MayWrite bool
+	Secure   bool // the secure metadata may be seen
+	Days     int  // of the chart
+
+	Memberships []backoffice.UserMembership
+	Sessions    []UserSessionLine
+	MFA         backoffice.MFA
+	Visits      AccountVisits
+	Events      RecentEventsProps
+}
+
+// UserSessionLine is a running session of a user.
+type UserSessionLine struct {
+	backoffice.UserSession
+	Account backoffice.AccountRef
+}
+
+// UserPath is the address of a user's page.
+func UserPath(base, id string) string { return base + UsersPath + "/" + id }
+
+func (s UserScene) path(rest string) string { return UserPath(s.Base, s.User.ID) + rest }
+
+func (s UserScene) name() string {
+	if s.User.Name == "" {
+		return s.User.Email
+	}
+	return s.User.Name
+}
+
+func (s UserScene) member(m backoffice.UserMembership, rest string) string {
+	return s.path("/memberships/" + m.Account.ID + rest)
+}
+
+func (s UserScene) periods() []ui.Tab {
+	var tabs []ui.Tab
+	for _, days := range EngagementDays {
+		tabs = append(tabs, ui.Tab{Label: ui.Number(days) + " days", Current: days == s.Days, Href: s.path("?days=" + strconv.Itoa(days) + "#engagement")})
+	}
+	return tabs
+}
+
+func (s UserScene) chart() ui.DailyChart {
+	c := s.Visits.chart()
+	c.About = "Accounts in which the user was seen, per day. " + c.About
+	return c
+}
+
+func roleNames(roles []backoffice.Role) []string {
+	var names []string
+	for _, r := range roles {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// UserRolesScene is the form that changes the roles of a user in one account.
+type UserRolesScene struct {
+	UserScene
+	Member  backoffice.UserMembership
+	Known   []backoffice.Role
+	Chosen  map[string]bool
+	Problem string
+}
+
+// UserDeletionScene says what deleting a user takes with it.
+type UserDeletionScene struct {
+	UserScene
+	backoffice.UserConsequences
+	Until time.Time
+}
+
+// NewUserScene is the form that creates a user.
+type NewUserScene struct {
+	Page                 Page
+	Email, Name, Account string
+	Chosen               map[string]bool
+	Invite               bool
+	Roles                []backoffice.RoleRow
+	Problems             backoffice.Problems
+}
+
+// BinnedUsersScene is the bin of users.
+type BinnedUsersScene struct {
+	Page       Page
+	Rows       []BinnedUserRow
+	Prev, Next string
+	MayWrite   bool
+	Now        time.Time
+}
+
+// BinnedUserRow is a line of it.
+type BinnedUserRow struct {
+	ID, Name, Email, DeletedBy string
+	DeletedAt, PurgeAt         time.Time
+	Accounts                   int64
+}
+
+func (s BinnedUsersScene) pager() ui.PagerProps {
+	p := ui.PagerProps{Hidden: s.Prev == "" && s.Next == "", Text: ui.Count(int64(len(s.Rows)), "user", "users") + " on this page"}
+	at := s.Page.Link("/backoffice/bin/users")
+	if s.Prev != "" {
+		p.First, p.Previous = at, at+"?before="+s.Prev
+	}
+	if s.Next != "" {
+		p.Next = at + "?after=" + s.Next
+	}
+	return p
+}
