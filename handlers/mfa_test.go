@@ -547,3 +547,39 @@ func TestOwnersForceAndResetMFAOfStaff(t *testing.T) {
 		}
 	})
 }
+
+// Who enters an account for the first time meets its policy before it: no session
+// begins that the policy would end.
+func TestForcedEnrolmentAtTheFirstAccount(t *testing.T) {
+	eachPeople(t, func(t *testing.T, w *site) {
+		w.forceMFA(factorPlace{kind: "user"}) // of nord alone
+		b := w.browser()
+		p := b.userSignIn("uma@nord.example", userPassphrase)
+		if p.URL.Path != "/sign-in/enrol" {
+			t.Errorf("of one account: %s", p.URL)
+		}
+		b = w.browser()
+		p = b.userSignIn("hana@nord.example", userPassphrase)
+		if p.URL.Path != "/sign-in/accounts" {
+			t.Fatalf("of two: %s", p.URL)
+		}
+		if p = p.submit("#choice-form", url.Values{"account": {"nord"}}); p.URL.Path != "/sign-in/enrol" || b.cookie("steward-user") != "" {
+			t.Fatalf("nord was chosen: %s", p.URL)
+		}
+		account, err := w.store.Account(ctx, "nord")
+		if err != nil || account.Visits != 0 {
+			t.Errorf("a visit before the second factor: %+v, %v", account.Visits, err)
+		}
+		p = p.submit("#enrol-app-form", nil)
+		p = p.submit("#app-code-form", url.Values{"code": {w.codeNow(p.appKeyOf())}})
+		p.codesOf()
+		if p = p.submit("#codes-form", nil); p.URL.Path != "/portal" || !strings.Contains(p.text("h1"), "Nord AG") {
+			t.Errorf("%s %s", p.URL, p.text("main"))
+		}
+		// The other account asks for nothing, of who has nothing.
+		w.member("sued", "otto@sued.example", backoffice.RoleReadOnly)
+		if p := b.get("/portal").submit("#switch form", url.Values{"account": {"sued"}}); !strings.Contains(p.text("h1"), "Sued AG") {
+			t.Errorf("switched: %s", p.text("main"))
+		}
+	})
+}

@@ -223,9 +223,9 @@ func (s *server) goOnFrom(c *call, p store.PendingSignIn, hash []byte) error {
 	if err != nil {
 		return err
 	}
-	if p.Step() == backoffice.StepEnter && p.Facts.Chosen == "" && len(invited) == 0 {
+	if p.Step() == backoffice.StepEnter && len(invited) == 0 {
 		for _, standing := range p.Facts.Accounts {
-			if standing.Enters() {
+			if standing.Enters() && (p.Facts.Chosen == "" || p.Facts.Chosen == standing.Account.ID) {
 				return s.enter(c, p, hash, standing.Account.ID)
 			}
 		}

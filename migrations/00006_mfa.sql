@@ -2,6 +2,8 @@
 
 -- How often a sign-in under way was tried with a second factor.
 ALTER TABLE pending_sign_ins ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+-- The account that was chosen, whose policy asked for a second factor first.
+ALTER TABLE pending_sign_ins ADD COLUMN chosen TEXT {{.Raw}} NOT NULL DEFAULT '';
 -- The policy that a browser was remembered under: one that has changed since
 -- asks for the second factor again.
 ALTER TABLE user_devices ADD COLUMN remembered_under TEXT {{.Raw}} NOT NULL DEFAULT '';

@@ -105,17 +105,41 @@ func (t *tx) pendingSignIn(hash []byte) (PendingSignIn, error) {
 func pendingSignIn(ctx context.Context, r reader, hash []byte, now time.Time) (p PendingSignIn, err error) {
 	var factors int64
 	dest := append([]any{&p.User.Key}, userColumns.scan(&p.User)...)
-	if err := r.row(ctx, `SELECT u.key, `+userColumns.names("u.")+`, u.factors, x.method, x.mfa_at, x.next FROM pending_sign_ins x
+	if err := r.row(ctx, `SELECT u.key, `+userColumns.names("u.")+`, u.factors, x.method, x.mfa_at, x.next, x.chosen FROM pending_sign_ins x
 		JOIN users u ON u.key = x.user_key AND u.deleted_at IS NULL WHERE x.token_hash = $1 AND x.expires_at > $2`, nonNil(hash), now.UnixMicro()).
-		Scan(append(dest, &factors, signInMethod{&p.Facts.Method}, zeroMicros{&p.Facts.MFAAt}, &p.Next)...); err != nil {
+		Scan(append(dest, &factors, signInMethod{&p.Facts.Method}, zeroMicros{&p.Facts.MFAAt}, &p.Next, &p.Facts.Chosen)...); err != nil {
 		return p, err
 	}
 	p.Facts.Factors = backoffice.MFAMethods(factors)
 	if p.Facts.Accounts, err = standings(ctx, r, p.User.Key); err != nil {
 		return p, err
 	}
-	p.Facts.Policy, err = policyForUser(ctx, r, p.User.Key)
-	return p, err
+	if p.Facts.Policy, err = policyForUser(ctx, r, p.User.Key); err != nil {
+		return p, err
+	}
+	return p, p.heldToEntered(ctx, r)
+}
+
+// heldToEntered adds the policy of the account that will be entered to what the
+// user is held to: who was merely invited meets it there for the first time.
+func (p *PendingSignIn) heldToEntered(ctx context.Context, r reader) error {
+	id, open := p.Facts.Chosen, 0
+	for _, standing := range p.Facts.Accounts {
+		if standing.Enters() {
+			if open++; p.Facts.Chosen == "" {
+				id = standing.Account.ID
+			}
+		}
+	}
+	if p.Facts.Chosen == "" && open != 1 {
+		return nil
+	}
+	state, err := policyOf(ctx, r, id)
+	if errors.Is(err, backoffice.ErrNotFound) { // no account of theirs any more: NextStep says so
+		return nil
+	}
+	p.Facts.Policy = backoffice.Strictest(p.Facts.Policy, state.InForce.Policy)
+	return err
 }
 
 // ProvePending notes that a sign-in under way has shown its second factor, and

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"steward/backoffice"
@@ -73,16 +74,27 @@ type SignIn struct {
 // Activated, the oldest sessions beyond what the account's policy allows end. It
 // looks at everything again: a user who was locked, or whom somebody took out
 // meanwhile, does not get in. Errors: ErrNotFound when the sign-in is no more
-// under way, ErrForbidden when NextStep asks for something else first.
+// under way, ErrForbidden when NextStep asks for something else first; what the
+// policy of this very account asks for, the sign-in under way remembers.
 func (s *Store) EnterAccount(ctx context.Context, in SignIn, accountID string) (backoffice.SignedInUser, error) {
 	var x backoffice.SignedInUser
+	enrolFirst := false
 	err := s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		p, err := t.pendingSignIn(in.Pending)
 		if err != nil {
 			return err
 		}
 		p.Facts.Chosen = accountID
-		if p.User.Locked || backoffice.NextStep(p.Facts) != backoffice.StepEnter {
+		if err := p.heldToEntered(t.ctx, t); err != nil {
+			return err
+		}
+		switch step := backoffice.NextStep(p.Facts); {
+		case p.User.Locked:
+			return backoffice.ErrForbidden
+		case step == backoffice.StepEnrol && slices.ContainsFunc(p.Facts.Accounts, func(a backoffice.Standing) bool { return a.Account.ID == accountID && a.Enters() }):
+			enrolFirst = true
+			return t.one(`UPDATE pending_sign_ins SET chosen = $2 WHERE token_hash = $1`, in.Pending, accountID)
+		case step != backoffice.StepEnter:
 			return backoffice.ErrForbidden
 		}
 		if err := t.one(`DELETE FROM pending_sign_ins WHERE token_hash = $1`, in.Pending); err != nil {
@@ -102,6 +114,9 @@ func (s *Store) EnterAccount(ctx context.Context, in SignIn, accountID string) (
 		}
 		return backoffice.ErrForbidden
 	})
+	if err == nil && enrolFirst {
+		err = backoffice.ErrForbidden
+	}
 	return x, err
 }
 
