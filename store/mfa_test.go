@@ -482,3 +482,66 @@ func TestStaffSignInUnderWay(t *testing.T) {
 		}
 	})
 }
+
+// Who has a second factor need not enrol, and sessions that a stricter policy
+// ends are counted before it is saved.
+func TestPolicyPreviewCountsFactorsAndSessions(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		twoAccounts(t, s)
+		x, _ := signInOf(t, s, "hana@nord.example", "nord", "1")
+		if _, err := s.AddUser(ctx, backoffice.CommandLine(), "nord", backoffice.NewMember{Email: "uma@nord.example", Roles: []string{backoffice.RoleReadOnly}}); err != nil {
+			t.Fatal(err)
+		}
+		touched := func(change func(*backoffice.PolicyRules)) (store.PolicyTouch, store.PolicyTouch) {
+			t.Helper()
+			p, err := s.PolicyOf(ctx, "nord")
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(&p.Own)
+			here, err := s.PolicyTouched(ctx, p, p.Own)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, err := s.EnvironmentPolicy(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(&e.Own)
+			all, err := s.PolicyTouched(ctx, e, e.Own)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return here, all
+		}
+		force := func(r *backoffice.PolicyRules) { r.MFAForce = backoffice.Some(backoffice.Force) }
+		if here, all := touched(force); here.MustEnrol != 2 || all.MustEnrol != 2 {
+			t.Errorf("nobody has one: %d here, %d in all", here.MustEnrol, all.MustEnrol)
+		}
+		secret := auth.NewTOTPSecret()
+		h := backoffice.MFAHolder{Kind: backoffice.ActorUser, Key: x.User.Key}
+		if err := s.BeginAuthenticator(ctx, h, secret); err != nil {
+			t.Fatal(err)
+		}
+		if here, _ := touched(force); here.MustEnrol != 2 {
+			t.Errorf("pending counts: %d", here.MustEnrol)
+		}
+		if _, err := s.EnrolAuthenticator(ctx, backoffice.CommandLine(), h, code(t, secret, clock.Now()), nil, []byte("session 1")); err != nil {
+			t.Fatal(err)
+		}
+		if here, all := touched(force); here.MustEnrol != 1 || all.MustEnrol != 1 {
+			t.Errorf("one has one: %d here, %d in all", here.MustEnrol, all.MustEnrol)
+		}
+		passkeys := func(r *backoffice.PolicyRules) {
+			force(r)
+			r.MFAMethods = backoffice.Some(backoffice.Passkey)
+		}
+		if here, all := touched(passkeys); here.MustEnrol != 2 || all.MustEnrol != 2 {
+			t.Errorf("where passkeys alone are offered: %d here, %d in all", here.MustEnrol, all.MustEnrol)
+		}
+		clock.Add(time.Hour)
+		if here, _ := touched(func(r *backoffice.PolicyRules) { r.IdleMinutes = backoffice.Some(30) }); here.SessionsEnd != 1 {
+			t.Errorf("%d sessions end of one that is idle for an hour", here.SessionsEnd)
+		}
+	})
+}

@@ -78,8 +78,7 @@ type PolicyTouch struct {
 }
 
 // PolicyTouched counts whom other rules for an account would touch: its users
-// and those of all sub-accounts below, which inherit. Nobody has a second
-// factor before enrolment exists.
+// and those of all sub-accounts below, which inherit.
 func (s *Store) PolicyTouched(ctx context.Context, p PolicyState, rules backoffice.PolicyRules) (PolicyTouch, error) {
 	if p.Account.Key == 0 {
 		return s.environmentTouched(ctx, p, rules)
@@ -169,21 +168,29 @@ func (s *Store) branchUsers(ctx context.Context, p PolicyState, shift func(accou
 	rows, err = s.query().rows(ctx, branch+`, touched (user_key) AS (
 			SELECT DISTINCT m.user_key FROM branch b JOIN memberships m ON m.account_key = b.key JOIN users u ON u.key = m.user_key
 			WHERE NOT m.disabled AND NOT u.locked)
-		SELECT m.user_key, m.account_key, m.status = 'activated' FROM touched t JOIN memberships m ON m.user_key = t.user_key
-		JOIN accounts a ON a.key = m.account_key WHERE NOT m.disabled AND a.deleted_at IS NULL ORDER BY m.user_key`, p.Account.Key)
+		SELECT m.user_key, m.account_key, m.status = 'activated', u.factors FROM touched t JOIN memberships m ON m.user_key = t.user_key
+		JOIN users u ON u.key = m.user_key JOIN accounts a ON a.key = m.account_key WHERE NOT m.disabled AND a.deleted_at IS NULL ORDER BY m.user_key`, p.Account.Key)
 	type pair struct {
 		user, account int64
 		accepted      bool
+		factors       int64
 	}
 	pairs, err := collect(rows, err, func(r rowScanner) (v pair, err error) {
-		err = r.Scan(&v.user, &v.account, &v.accepted)
+		err = r.Scan(&v.user, &v.account, &v.accepted, &v.factors)
 		return
 	})
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := s.sessionsIn(ctx, p.Account.Key)
+	if err != nil {
+		return nil, err
+	}
 	var users []backoffice.PolicyUser
 	last := int64(0)
 	for _, v := range pairs {
 		if v.user != last {
-			users, last = append(users, backoffice.PolicyUser{}), v.user
+			users, last = append(users, backoffice.PolicyUser{Enrolled: backoffice.MFAMethods(v.factors), Sessions: sessions[v.user]}), v.user
 		}
 		u := &users[len(users)-1]
 		if here, ok := shift(v.account); ok {
@@ -199,7 +206,25 @@ func (s *Store) branchUsers(ctx context.Context, p PolicyState, shift func(accou
 		}
 		u.Elsewhere = append(u.Elsewhere, there)
 	}
-	return users, err
+	return users, nil
+}
+
+// sessionsIn are the sessions in an account, by user.
+func (s *Store) sessionsIn(ctx context.Context, account int64) (map[int64][]backoffice.PolicySession, error) {
+	rows, err := s.query().rows(ctx, `SELECT user_key, created_at, seen_at FROM user_sessions WHERE account_key = $1`, account)
+	type line struct {
+		user int64
+		backoffice.PolicySession
+	}
+	list, err := collect(rows, err, func(r rowScanner) (l line, err error) {
+		err = r.Scan(&l.user, micros{&l.SignedInAt}, micros{&l.SeenAt})
+		return
+	})
+	sessions := map[int64][]backoffice.PolicySession{}
+	for _, l := range list {
+		sessions[l.user] = append(sessions[l.user], l.PolicySession)
+	}
+	return sessions, err
 }
 
 // environmentTouched counts over all accounts. Who must enrol is only asked for
@@ -219,11 +244,11 @@ func (s *Store) environmentTouched(ctx context.Context, p PolicyState, rules bac
 			SELECT a.key FROM policies p JOIN accounts a ON a.key = p.account_key WHERE p.mfa_force > $1
 			UNION
 			SELECT a.key FROM forced f JOIN accounts a ON a.parent_key = f.key)
-		SELECT COUNT(*) FROM users u WHERE NOT u.locked
+		SELECT COUNT(*) FROM users u WHERE NOT u.locked AND u.deleted_at IS NULL AND u.factors & $2 = 0
 		AND EXISTS (SELECT 1 FROM memberships m JOIN accounts a ON a.key = m.account_key WHERE m.user_key = u.key AND NOT m.disabled AND a.deleted_at IS NULL)
 		AND NOT EXISTS (SELECT 1 FROM memberships m JOIN accounts a ON a.key = m.account_key
 			WHERE m.user_key = u.key AND NOT m.disabled AND a.deleted_at IS NULL AND m.account_key IN (SELECT key FROM forced))`,
-		int64(backoffice.DontForce)).Scan(&n)
+		int64(backoffice.DontForce), int64(after.MFAMethods)).Scan(&n)
 	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 		touch.Uncounted = true
 		return touch, nil
