@@ -112,14 +112,14 @@ type SignInFacts struct {
 
 // NextStep is the next step of a sign-in whose first credential was right. A
 // user who has a second factor shows it, whether or not a policy demands it; one
-// who has none enrols where it does. A passkey is two factors by itself: it is
-// held and unlocked.
+// who has none of those that are offered enrols one where it does. A passkey is
+// two factors by itself: it is held and unlocked.
 func NextStep(f SignInFacts) SignInStep {
-	if f.MFAAt.IsZero() && f.Method != ByPasskey {
+	if f.Method != ByPasskey {
 		switch {
-		case f.Factors != 0:
+		case f.MFAAt.IsZero() && f.Factors != 0:
 			return StepMFA
-		case f.Policy.MFAForce > DontForce:
+		case f.Policy.MFAForce > DontForce && f.Factors&f.Policy.MFAMethods == 0:
 			return StepEnrol
 		}
 	}

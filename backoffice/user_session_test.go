@@ -12,7 +12,7 @@ func TestNextStepOfASignIn(t *testing.T) {
 	}
 	one := []Standing{in("nord", Activated, false)}
 	two := append(one[:1:1], in("sued", PendingLogin, false))
-	forced := Policy{MFAForce: Force}
+	forced := Policy{MFAForce: Force, MFAMethods: AuthenticatorApp | Passkey}
 	for name, c := range map[string]struct {
 		facts SignInFacts
 		want  SignInStep
@@ -24,7 +24,9 @@ func TestNextStepOfASignIn(t *testing.T) {
 		"a passkey is two":                   {SignInFacts{Method: ByPasskey, Accounts: one, Factors: Passkey, Policy: forced}, StepEnter},
 		"forced without a factor":            {SignInFacts{Method: ByPassword, Accounts: one, Policy: forced}, StepEnrol},
 		"forced and chosen without factor":   {SignInFacts{Method: ByPassword, Accounts: two, Policy: forced, Chosen: "nord"}, StepEnrol},
-		"forced, factor shown, to choose":    {SignInFacts{Method: ByPassword, Accounts: two, Policy: forced, MFAAt: now}, StepChoose},
+		"forced, factor shown, to choose":    {SignInFacts{Method: ByPassword, Accounts: two, Policy: forced, Factors: AuthenticatorApp, MFAAt: now}, StepChoose},
+		"forced to what they have not":       {SignInFacts{Method: ByPassword, Accounts: one, Policy: Policy{MFAForce: Force, MFAMethods: Passkey}, Factors: AuthenticatorApp}, StepMFA},
+		"and after what they have":           {SignInFacts{Method: ByPassword, Accounts: one, Policy: Policy{MFAForce: Force, MFAMethods: Passkey}, Factors: AuthenticatorApp, MFAAt: now}, StepEnrol},
 		"several accounts":                   {SignInFacts{Method: ByPassword, Accounts: two}, StepChoose},
 		"one chosen":                         {SignInFacts{Method: ByPassword, Accounts: two, Chosen: "sued"}, StepEnter},
 		"somebody else's chosen":             {SignInFacts{Method: ByPassword, Accounts: two, Chosen: "west"}, StepChoose},
