@@ -114,7 +114,7 @@ var readingPosts = []string{"POST /backoffice/theme", "POST /backoffice/selectio
 
 // deadWithoutLink answer 404 to whoever comes without the link that opens them.
 var deadWithoutLink = []string{"GET /backoffice/setup", "POST /backoffice/setup", "GET /backoffice/staff-setup", "POST /backoffice/staff-setup", "GET /sign-in/link", "POST /sign-in/link/use",
-	"GET /sign-in/reset", "POST /sign-in/reset/password"}
+	"GET /sign-in/reset", "POST /sign-in/reset/password", "GET /invitation", "POST /invitation", "POST /invitation/code"}
 
 func gateFor(t *testing.T) *site {
 	t.Helper()

@@ -84,7 +84,6 @@ type server struct {
 	mails []received
 	mood  string // "", refuse, stall, die
 	auth  bool   // asks for user and password
-	conns []net.Conn
 }
 
 func (s *server) be(mood string) {
