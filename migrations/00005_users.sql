@@ -10,7 +10,7 @@ ALTER TABLE users ADD COLUMN purged_at BIGINT;
 
 -- The orders and filters of the list; users in the bin are in none of them.
 CREATE INDEX users_created ON users (created_at, key) WHERE deleted_at IS NULL;
-CREATE INDEX users_name ON users (name_sort, key) WHERE deleted_at IS NULL;
+CREATE INDEX users_name ON users (name_sort, key{{if .SQLite}}, search{{end}}) WHERE deleted_at IS NULL;
 CREATE INDEX users_verified ON users (verified, key) WHERE deleted_at IS NULL;
 CREATE INDEX users_factors ON users (factors, key) WHERE deleted_at IS NULL;
 CREATE INDEX users_locked ON users (key) WHERE locked AND deleted_at IS NULL;
