@@ -15,6 +15,12 @@ const (
 	MailInvitationCode MailKind = "invitation-code"
 	MailSignIn         MailKind = "sign-in"
 	MailReset          MailKind = "reset"
+
+	MailVerify      MailKind = "verify"       // a link that proves the address of a sign-up
+	MailKnown       MailKind = "known"        // somebody typed the address, which is a user's already
+	MailChange      MailKind = "change"       // a link that makes the address a user's
+	MailChangeAsked MailKind = "change-asked" // to the address that a user is about to leave
+	MailChanged     MailKind = "changed"      // to the address that a user has left
 )
 
 // Label returns the kind in the words of the pages.
@@ -30,6 +36,16 @@ func (k MailKind) Label() string {
 		return "New password"
 	case MailFactor:
 		return "Notice of a second factor"
+	case MailVerify:
+		return "Proof of the address"
+	case MailKnown:
+		return "Address known already"
+	case MailChange:
+		return "New address"
+	case MailChangeAsked:
+		return "Notice of a new address"
+	case MailChanged:
+		return "Address changed"
 	}
 	return string(k)
 }
@@ -93,6 +109,7 @@ type MailContent struct {
 	By      string   `json:"by,omitempty"`      // who invites
 	Message string   `json:"message,omitempty"` // what they write
 	Roles   []string `json:"roles,omitempty"`   // names
+	Address string   `json:"address,omitempty"` // that a user wants to have, or has, instead
 }
 
 // MailAttempts is after how many attempts a mail is given up.

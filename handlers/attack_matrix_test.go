@@ -39,6 +39,13 @@ var publicRoutes = []string{
 	"POST /sign-in/reset", // mails a link to who has the address
 	"GET /sign-in/reset",  // opened by a one-use link
 	"POST /sign-in/reset/password",
+	"GET /sign-up", // 404 while sign-up is closed
+	"POST /sign-up",
+	"GET /sign-up/mail",
+	"POST /sign-up/link",  // mails a link to who has shown their password
+	"GET /sign-up/verify", // opened by a one-use link
+	"POST /sign-up/verify",
+	"GET /profile/address/confirm", // opened by a one-use link, and by the session of who asked for it
 	"POST /sign-out",
 	"GET /invitation", // opened by a one-use link
 	"POST /invitation",
@@ -114,7 +121,8 @@ var readingPosts = []string{"POST /backoffice/theme", "POST /backoffice/selectio
 
 // deadWithoutLink answer 404 to whoever comes without the link that opens them.
 var deadWithoutLink = []string{"GET /backoffice/setup", "POST /backoffice/setup", "GET /backoffice/staff-setup", "POST /backoffice/staff-setup", "GET /sign-in/link", "POST /sign-in/link/use",
-	"GET /sign-in/reset", "POST /sign-in/reset/password", "GET /invitation", "POST /invitation", "POST /invitation/code"}
+	"GET /sign-in/reset", "POST /sign-in/reset/password", "GET /invitation", "POST /invitation", "POST /invitation/code",
+	"GET /sign-up", "POST /sign-up", "GET /sign-up/verify", "POST /sign-up/verify", "GET /profile/address/confirm", "POST /profile/address/confirm"}
 
 func gateFor(t *testing.T) *site {
 	t.Helper()

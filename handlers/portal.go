@@ -36,6 +36,7 @@ func (s *server) portalRoutes() []portalRoute {
 	}
 	list = append(list, s.portalUserRoutes()...)
 	list = append(list, s.profileRoutes()...)
+	list = append(list, s.addressRoutes()...)
 	list = append(list, s.mfaRoutes()...)
 	return list
 }

@@ -53,6 +53,8 @@ func (s *server) routes() []route {
 	}
 	list = append(list, s.signInRoutes()...)
 	list = append(list, s.signInLinkRoutes()...)
+	list = append(list, s.signUpRoutes()...)
+	list = append(list, s.addressLinkRoutes()...)
 	list = append(list, s.staffLinkRoutes()...)
 	list = append(list, s.accountListRoutes()...)
 	list = append(list, s.accountNewRoutes()...)

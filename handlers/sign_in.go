@@ -74,7 +74,16 @@ func (s *server) showAddress(c *call) error {
 		return c.Redirect(http.StatusSeeOther, s.safeNext(next, "/portal"))
 	}
 	w, _ := s.wayIn(c)
-	return c.gatePage(http.StatusOK, views.AddressPage(s.gate(c, "Sign in"), views.Address{Email: w.Email, Next: next, More: s.passkeyWay(next)}))
+	return s.addressPage(c, http.StatusOK, views.Address{Email: w.Email, Next: next})
+}
+
+func (s *server) addressPage(c *call, status int, v views.Address) error {
+	settings, err := c.store().SignUpSettings(c.ctx())
+	if err != nil {
+		return err
+	}
+	v.SignUp, v.More = settings.Open, s.passkeyWay(v.Next)
+	return c.gatePage(status, views.AddressPage(s.gate(c, "Sign in"), v))
 }
 
 func (s *server) takeAddress(c *call) error {
@@ -91,8 +100,7 @@ func (s *server) takeAddress(c *call) error {
 		problem = err.Error()
 	}
 	if problem != "" {
-		return c.gatePage(http.StatusUnprocessableEntity, views.AddressPage(s.gate(c, "Sign in"),
-			views.Address{Email: form["email"], Next: form["next"], Problems: backoffice.Problems{"email": problem}, More: s.passkeyWay(form["next"])}))
+		return s.addressPage(c, http.StatusUnprocessableEntity, views.Address{Email: form["email"], Next: form["next"], Problems: backoffice.Problems{"email": problem}})
 	}
 	s.putWayIn(c, wayIn{Email: canonical(form["email"]), Next: form["next"]})
 	return c.Redirect(http.StatusSeeOther, s.link("/sign-in/password"))
@@ -347,7 +355,7 @@ func (s *server) showStop(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.gatePage(http.StatusForbidden, views.StopPage(s.gate(c, "No account to enter"), p.User.Email, p.Step() == backoffice.StepVerify, invited))
+	return c.gatePage(http.StatusForbidden, views.StopPage(s.gate(c, "No account to enter"), p.User.Email, p.Step() == backoffice.StepVerify, invited, ""))
 }
 
 // cancelSignIn gives up a sign-in under way.

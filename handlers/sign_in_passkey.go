@@ -44,7 +44,7 @@ func (s *server) signInByPasskey(c *call) error {
 		}
 		refused := "That passkey opens nothing here. Try again, or choose another way."
 		if w.Email == "" {
-			return c.gatePage(http.StatusUnprocessableEntity, views.AddressPage(s.gate(c, "Sign in"), views.Address{Next: form["next"], Refused: refused, More: s.passkeyWay(form["next"])}))
+			return s.addressPage(c, http.StatusUnprocessableEntity, views.Address{Next: form["next"], Refused: refused})
 		}
 		return c.gatePage(http.StatusUnprocessableEntity, views.WaysPage(s.gate(c, "Sign in"), views.Ways{Email: w.Email, Refused: refused, More: s.passkeyWay("")}))
 	case err != nil:

@@ -194,7 +194,7 @@ func (t *tx) setUserPassword(userKey int64, verified, hash string, keep []byte) 
 	if _, err := t.exec(`UPDATE user_devices SET remembered_until = 0 WHERE user_key = $1`, userKey); err != nil {
 		return err
 	}
-	if _, err := t.exec(`UPDATE mailed_links SET used_at = $2 WHERE user_key = $1 AND used_at IS NULL`, userKey, t.now.UnixMicro()); err != nil {
+	if err := t.killLinks(userKey); err != nil {
 		return err
 	}
 	return t.record(event{action: "user.password-set", kind: "user", id: userID, name: email})
@@ -286,8 +286,7 @@ func (t *tx) rememberedSince(user int64, remembered bool) (since int64, err erro
 // purpose; those made earlier for the same purpose are dead. Errors: ErrNotFound
 // when nobody has the address, or is locked.
 func (s *Store) MailLink(ctx context.Context, purpose, email, next string, mint backoffice.Mint) error {
-	kind, ok := linkMails[purpose]
-	if !ok {
+	if purpose == LinkChange || linkMails[purpose] == "" {
 		return fmt.Errorf("no mail is sent for %q", purpose)
 	}
 	return s.update(ctx, backoffice.System(), func(t *tx) error {
@@ -298,22 +297,29 @@ func (s *Store) MailLink(ctx context.Context, purpose, email, next string, mint 
 		if u.Locked {
 			return backoffice.ErrNotFound
 		}
-		token, hash := mint()
-		life := linkLives[purpose]
-		if _, err := t.exec(`UPDATE mailed_links SET used_at = $3 WHERE user_key = $1 AND purpose = $2 AND used_at IS NULL`, u.Key, purpose, t.now.UnixMicro()); err != nil {
-			return err
-		}
-		if _, err := t.exec(`INSERT INTO mailed_links (token_hash, purpose, user_key, email, next, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			hash, purpose, u.Key, u.Email, next, t.now.UnixMicro(), t.now.Add(life).UnixMicro()); err != nil {
-			return err
-		}
-		_, err = t.mail(backoffice.Mail{Kind: kind, To: u.Email, ExpiresAt: t.now.Add(life), MailContent: backoffice.MailContent{Token: token, Name: u.Name}})
-		return err
+		return t.mailLink(purpose, u, u.Email, next, mint)
 	})
 }
 
+// mailLink mails a link of a user to an address, theirs or the one that they want
+// to have; those made earlier for the same purpose are dead.
+func (t *tx) mailLink(purpose string, u backoffice.User, to, next string, mint backoffice.Mint) error {
+	token, hash := mint()
+	until := t.now.Add(linkLives[purpose])
+	if _, err := t.exec(`UPDATE mailed_links SET used_at = $3 WHERE user_key = $1 AND purpose = $2 AND used_at IS NULL`, u.Key, purpose, t.now.UnixMicro()); err != nil {
+		return err
+	}
+	if _, err := t.exec(`INSERT INTO mailed_links (token_hash, purpose, user_key, email, next, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		hash, purpose, u.Key, to, next, t.now.UnixMicro(), until.UnixMicro()); err != nil {
+		return err
+	}
+	_, err := t.mail(backoffice.Mail{Kind: linkMails[purpose], To: to, ExpiresAt: until, MailContent: backoffice.MailContent{Token: token, Name: u.Name}})
+	return err
+}
+
 // linkMails are the mails that carry the links.
-var linkMails = map[string]backoffice.MailKind{LinkSignIn: backoffice.MailSignIn, LinkReset: backoffice.MailReset}
+var linkMails = map[string]backoffice.MailKind{LinkSignIn: backoffice.MailSignIn, LinkReset: backoffice.MailReset,
+	LinkVerify: backoffice.MailVerify, LinkChange: backoffice.MailChange}
 
 // UserPolicy is the strictest of the policies of a user's accounts.
 func (s *Store) UserPolicy(ctx context.Context, userKey int64) (backoffice.Policy, error) {
@@ -402,9 +408,13 @@ func (t *tx) proveAddress(u *backoffice.User) error {
 	return t.verifyUser(u)
 }
 
-// forgetCredentials takes everything from a user by which they could come in.
+// forgetCredentials takes everything from a user by which they could come in,
+// links that were mailed among it: one may wait at an address that is not theirs.
 func (t *tx) forgetCredentials(user int64) error {
 	if _, err := t.endUserSessions(user, 0, nil); err != nil {
+		return err
+	}
+	if err := t.killLinks(user); err != nil {
 		return err
 	}
 	for _, text := range []string{

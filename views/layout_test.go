@@ -121,10 +121,10 @@ func TestLayoutTellsWhereOneIs(t *testing.T) {
 }
 
 func TestSettingsShowAnOwnerMore(t *testing.T) {
-	if n := len(SettingsTabs("", SettingsPolicy, false)); n != 2 {
+	if n := len(SettingsTabs("", SettingsPolicy, false)); n != 3 {
 		t.Errorf("%d tabs for who is not an owner", n)
 	}
-	if n := len(SettingsTabs("", SettingsPolicy, true)); n != 5 {
+	if n := len(SettingsTabs("", SettingsPolicy, true)); n != 6 {
 		t.Errorf("%d tabs for an owner", n)
 	}
 }

@@ -54,6 +54,8 @@ func WriteLetter(m backoffice.Mail, publicURL string) (backoffice.Letter, error)
 		l = linkLetter(m, "Set a new password", "Somebody asked to set a new password for "+m.To+". When it is set, all sessions end.", link("/sign-in/reset", m.Token))
 	case backoffice.MailFactor:
 		l = factorLetter(m)
+	case backoffice.MailVerify, backoffice.MailKnown, backoffice.MailChange, backoffice.MailChangeAsked, backoffice.MailChanged:
+		l = addressLetter(m, publicURL)
 	default:
 		return out, errors.New("nobody has written the words of this kind of mail")
 	}
@@ -135,6 +137,43 @@ func linkLetter(m backoffice.Mail, title, line, link string) letter {
 		},
 		foot: "Sent by Steward.",
 	}
+}
+
+// addressLetter is what is mailed to an address for its own sake: it says nothing
+// of the accounts of who has it.
+func addressLetter(m backoffice.Mail, publicURL string) letter {
+	base := strings.TrimSuffix(publicURL, "/")
+	link := func(path string) string { return base + path + "?token=" + url.QueryEscape(m.Token) }
+	until := "The link works once, until " + ui.DateTime(m.ExpiresAt) + "."
+	l := letter{foot: "Sent by Steward."}
+	switch m.Kind {
+	case backoffice.MailVerify:
+		l.subject, l.title = "Prove your address", "Prove your address"
+		l.lines = []string{"Somebody signed up with this address. If it was you, open the link and enter the password that you chose."}
+		l.button, l.link = "Prove the address", link("/sign-up/verify")
+		l.notes = []string{until, "It was not you? Then do nothing: without the link and the password together nobody gets in."}
+	case backoffice.MailKnown:
+		l.subject, l.title = "You are a user already", "You are a user already"
+		l.lines = []string{"Somebody typed this address to sign up, or to make it theirs. It is yours already, so nothing was made and nothing was changed.",
+			"If it was you, sign in. Without a password, or without knowing it any more, ask for a link on the sign-in page."}
+		l.button, l.link = "Sign in", base+"/sign-in"
+		l.notes = []string{"It was not you? Then do nothing."}
+	case backoffice.MailChange:
+		l.subject, l.title = "Confirm your new address", "Confirm your new address"
+		l.lines = []string{"You asked to sign in with " + m.To + " from now on. Open the link in the browser in which you asked, or sign in there with the address you had."}
+		l.button, l.link = "Confirm the address", link("/profile/address/confirm")
+		l.notes = []string{until, "You did not ask for it? Then do nothing: nobody gets this address without the link."}
+	case backoffice.MailChangeAsked:
+		l.subject, l.title = "Your address is about to change", "Your address is about to change"
+		l.lines = []string{"Somebody who knows your password asked to change your address to " + foreign(m.Address) + ". It changes once the link that was mailed there is opened."}
+		l.notes = []string{"It was not you? Sign in and change your password at once: the link is dead then, and every other session ends."}
+		l.button, l.link = "Sign in", base+"/sign-in"
+	case backoffice.MailChanged:
+		l.subject, l.title = "Your address was changed", "Your address was changed"
+		l.lines = []string{"You sign in with " + foreign(m.Address) + " from now on, and with this address no more."}
+		l.notes = []string{"It was not you? Tell who manages your account at once; they reach the people who run this Steward."}
+	}
+	return l
 }
 
 // text is the letter for a plain reader: short lines, the link on one of its own.

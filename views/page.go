@@ -95,6 +95,7 @@ func Navigation(base, current string, counts NavCounts) Nav {
 const (
 	SettingsPolicy   = "policy"
 	SettingsMail     = "mail"
+	SettingsSignUp   = "sign-up"
 	SettingsStaff    = "staff"
 	SettingsTokens   = "tokens"
 	SettingsStaffMFA = "staff-mfa"
@@ -104,7 +105,8 @@ const (
 // owner's alone.
 func SettingsTabs(base, current string, owner bool) []ui.Tab {
 	tabs := []ui.Tab{{Label: "Security policy", Href: base + "/backoffice/settings/policy", Current: current == SettingsPolicy},
-		{Label: "Mail", Href: base + MailSettingsPath, Current: current == SettingsMail}}
+		{Label: "Mail", Href: base + MailSettingsPath, Current: current == SettingsMail},
+		{Label: "Sign-up", Href: base + SignUpSettingsPath, Current: current == SettingsSignUp}}
 	if owner {
 		tabs = append(tabs,
 			ui.Tab{Label: "Staff", Href: base + "/backoffice/settings/staff", Current: current == SettingsStaff},

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"steward/backoffice"
+)
+
+// AskNewAddress mails a link to the address that a user wants to have instead of
+// theirs, and a notice to the one that they have. Links asked for earlier are
+// dead. What is answered does not tell whether somebody has the address: then its
+// owner gets a mail, and no link is made. Errors: Problems (email), ErrNotFound.
+func (s *Store) AskNewAddress(ctx context.Context, actor backoffice.Actor, typed string, mint backoffice.Mint) (email string, err error) {
+	parsed, err := backoffice.ParseEmail(typed)
+	if err != nil {
+		return "", backoffice.Problems{"email": err.Error()}
+	}
+	err = s.update(ctx, actor, func(t *tx) error {
+		u, err := readUser(t.ctx, t, selectUserByID, t.actor.ID)
+		if err != nil {
+			return err
+		}
+		if u.Locked {
+			return backoffice.ErrNotFound
+		}
+		if u.Email == string(parsed) {
+			return backoffice.Problems{"email": "That is the address you have."}
+		}
+		if _, err := t.exec(`UPDATE mailed_links SET used_at = $3 WHERE user_key = $1 AND purpose = $2 AND used_at IS NULL`, u.Key, LinkChange, t.now.UnixMicro()); err != nil {
+			return err
+		}
+		other, err := readUser(t.ctx, t, selectUserByEmail, string(parsed))
+		switch {
+		case err == nil && other.Locked:
+		case err == nil:
+			if _, err := t.mail(backoffice.Mail{Kind: backoffice.MailKnown, To: other.Email, MailContent: backoffice.MailContent{Name: other.Name}}); err != nil {
+				return err
+			}
+		case errors.Is(err, backoffice.ErrNotFound):
+			if err := t.mailLink(LinkChange, u, string(parsed), "", mint); err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+		_, err = t.mail(backoffice.Mail{Kind: backoffice.MailChangeAsked, To: u.Email, MailContent: backoffice.MailContent{Name: u.Name, Address: string(parsed)}})
+		return err
+	})
+	return string(parsed), err
+}
+
+// UseChangeLink gives a user the address that the link was mailed to, and no
+// other. It is for the one who asked, in a session of theirs: an address that was
+// mistyped is somebody else's, who must not get the user by confirming it. The
+// other sessions end, every other link of the user is dead, the old address is
+// told. keep is the hash of the session that goes on. Errors: ErrNotFound,
+// Problems (email) where somebody has got the address meanwhile.
+func (s *Store) UseChangeLink(ctx context.Context, actor backoffice.Actor, link, keep []byte) (l MailedLink, err error) {
+	err = s.update(ctx, actor, func(t *tx) error {
+		if l, err = t.useLink(LinkChange, link); err != nil {
+			return err
+		}
+		if l.User.Locked || t.actor.Kind != backoffice.ActorUser || l.User.Key != t.actor.Key {
+			return backoffice.ErrNotFound
+		}
+		if _, err := readUser(t.ctx, t, selectUserByEmail, l.Email); err == nil {
+			return backoffice.Problems{"email": "Somebody has this address by now. Yours stays as it is."}
+		} else if !errors.Is(err, backoffice.ErrNotFound) {
+			return err
+		}
+		return t.changeAddress(&l.User, l.Email, keep)
+	})
+	return l, err
+}
+
+// changeAddress gives a user an address that was proved and is nobody's.
+func (t *tx) changeAddress(u *backoffice.User, email string, keep []byte) error {
+	was := u.Email
+	if err := t.nameUser(u.Key, u.Name, email); err != nil {
+		return err
+	}
+	u.Email = email
+	if _, err := t.exec(`UPDATE users SET version = version + 1 WHERE key = $1`, u.Key); err != nil {
+		return err
+	}
+	if err := t.record(event{action: "user.address-changed", kind: "user", id: u.ID, name: userLabel(u.Name, was), accountKey: t.actor.Account.Key,
+		before: map[string]any{"email": was}, after: map[string]any{"email": email}}); err != nil {
+		return err
+	}
+	if err := t.verifyUser(u); err != nil {
+		return err
+	}
+	if err := t.renamePrimary(u.Key, email); err != nil {
+		return err
+	}
+	if _, err := t.endUserSessions(u.Key, 0, keep); err != nil {
+		return err
+	}
+	if err := t.killLinks(u.Key); err != nil {
+		return err
+	}
+	_, err := t.mail(backoffice.Mail{Kind: backoffice.MailChanged, To: was, MailContent: backoffice.MailContent{Name: u.Name, Address: email}})
+	return err
+}
+
+// renamePrimary writes the address of a primary user where their accounts repeat
+// it, with what follows from its domain. Accounts in the bin come back with it;
+// they are in no figure.
+func (t *tx) renamePrimary(user int64, email string) error {
+	company := backoffice.IsCompanyDomain(backoffice.Email(email).Domain())
+	if _, err := t.exec(`UPDATE accounts SET primary_email = $2, company_domain = $3, version = version + 1
+		WHERE primary_user_key = $1 AND deleted_at IS NOT NULL`, user, email, company); err != nil {
+		return err
+	}
+	rows, err := t.rows(t.ctx, `SELECT key FROM accounts WHERE primary_user_key = $1 AND deleted_at IS NULL ORDER BY key`, user)
+	keys, err := collect(rows, err, func(r rowScanner) (v int64, err error) { err = r.Scan(&v); return })
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		before, err := readAccount(t.ctx, t, backoffice.DayOf(t.now), selectAccountByKey, key)
+		if err != nil {
+			return err
+		}
+		after := before
+		after.PrimaryEmail, after.CompanyDomain = email, company
+		after.Version++
+		if err := t.saveAccount(before, after); err != nil {
+			return err
+		}
+		b, a := changed(accountPayload(before), accountPayload(after))
+		if err := t.record(event{action: "account.details-changed", kind: "account", id: after.ID, name: after.Name, accountKey: after.Key, before: b, after: a}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// killLinks makes every mailed link of a user dead.
+func (t *tx) killLinks(user int64) error {
+	_, err := t.exec(`UPDATE mailed_links SET used_at = $2 WHERE user_key = $1 AND used_at IS NULL`, user, t.now.UnixMicro())
+	return err
+}
