@@ -120,6 +120,10 @@ func (s *server) switchAccount(c *call) error {
 		return c.goTo("/portal")
 	}
 	in, err := s.switchTo(c, form["account"])
+	if errors.Is(err, backoffice.ErrForbidden) {
+		c.putFlash(ui.ToastProps{Bad: true, Text: "That account asks for a second factor, or for a newer sign-in. Sign out, and sign in to it."})
+		return c.goTo("/portal")
+	}
 	if err != nil {
 		return err
 	}

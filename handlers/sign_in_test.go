@@ -349,3 +349,46 @@ func TestLockoutFollowsThePolicy(t *testing.T) {
 		}
 	})
 }
+
+// T-42: what an account demands holds for who enters it for the first time too,
+// by sign-in, by choice and by switch; until it is met there is no session in it,
+// and no visit.
+func TestAttack_T42_FirstEntryIsHeldToTheAccount(t *testing.T) {
+	eachPeople(t, func(t *testing.T, w *site) {
+		p, err := w.store.PolicyOf(ctx, "sued")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Own.MFAForce = backoffice.Some(backoffice.Force)
+		if err := w.store.SavePolicy(ctx, backoffice.CommandLine(), "sued", p.Own, p.Version); err != nil {
+			t.Fatal(err)
+		}
+		u := w.member("sued", "solo@sued.example", backoffice.RoleAdmin)
+		if err := w.store.SetUserPassword(ctx, backoffice.CommandLine(), u.Key, "", userHash(), nil); err != nil {
+			t.Fatal(err)
+		}
+		b := w.browser()
+		if p := b.userSignIn("solo@sued.example", userPassphrase); p.URL.Path != "/sign-in/enrol" || b.cookie("steward-user") != "" {
+			t.Errorf("the only account: %s", p.URL)
+		}
+		b = w.browser()
+		choice := b.userSignIn("hana@nord.example", userPassphrase)
+		if choice.URL.Path != "/sign-in/accounts" {
+			t.Fatalf("hana: %s", choice.URL)
+		}
+		if p := choice.submit("#choice-form", url.Values{"account": {"sued"}}); p.URL.Path != "/sign-in/enrol" || b.cookie("steward-user") != "" {
+			t.Errorf("chosen: %s", p.URL)
+		}
+		b = w.browser()
+		home := b.userSignIn("hana@nord.example", userPassphrase).submit("#choice-form", url.Values{"account": {"nord"}})
+		if home.URL.Path != "/portal" {
+			t.Fatalf("the other account: %s", home.URL)
+		}
+		if p := home.submit("#switch form", url.Values{"account": {"sued"}}); p.URL.Path != "/portal" || !strings.Contains(p.text("h1"), "Nord AG") {
+			t.Errorf("switched: %s %s", p.URL, p.text("h1"))
+		}
+		if a, err := w.store.Account(ctx, "sued"); err != nil || a.Visits != 0 {
+			t.Errorf("visits of the account: %d, %v", a.Visits, err)
+		}
+	})
+}

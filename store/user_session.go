@@ -122,7 +122,9 @@ func (s *Store) EnterAccount(ctx context.Context, in SignIn, accountID string) (
 
 // SwitchAccount moves a session to another account of its user: that is a visit
 // of the other one, and the session gets a new token. Errors: ErrNotFound for an
-// account that the user cannot enter, and when the session is no more.
+// account that the user cannot enter, and when the session is no more;
+// ErrForbidden where the account's policy asks for a second factor that was not
+// shown, or for a newer sign-in.
 func (s *Store) SwitchAccount(ctx context.Context, old, hash []byte, accountID, address, userAgent string) (backoffice.SignedInUser, error) {
 	var x backoffice.SignedInUser
 	err := s.update(essential(ctx), backoffice.System(), func(t *tx) error {
@@ -140,6 +142,16 @@ func (s *Store) SwitchAccount(ctx context.Context, old, hash []byte, accountID, 
 		}
 		if !was.Runs(t.now) || !standing.Enters() {
 			return backoffice.ErrNotFound
+		}
+		// What the other account demands of a session holds before anything of it is
+		// seen, and before it counts as visited.
+		there := was
+		there.Standing = standing
+		if there.Policy, err = heldTo(t.ctx, t, was.User.Key, accountID); err != nil {
+			return err
+		}
+		if !there.Runs(t.now) {
+			return backoffice.ErrForbidden
 		}
 		session := was.UserSession
 		session.ID, session.SeenAt, session.Address, session.UserAgent = newID(), t.now, address, userAgent
