@@ -61,6 +61,9 @@ func furnishUsers(t *testing.T, w *site) map[string]string {
 func TestEveryPageOfUsers(t *testing.T) {
 	w := newSite(t, owner())
 	ids := furnishUsers(t, w)
+	if err := w.store.SaveSignUpSettings(ctx, backoffice.CommandLine(), backoffice.SignUpSettings{Open: true, Verify: true}); err != nil {
+		t.Fatal(err)
+	}
 	pictures := os.Getenv("STEWARD_TEST_PICTURES")
 	for _, dark := range []bool{false, true} {
 		scheme := map[bool]string{false: "light", true: "dark"}[dark]
@@ -77,6 +80,21 @@ func TestEveryPageOfUsers(t *testing.T) {
 						p.picture(filepath.Join(pictures, fmt.Sprintf("user-%s.%d.%s.png", name, width, scheme)))
 					}
 				}
+				p.open("/backoffice/settings/sign-up")
+				look("settings-sign-up")
+				p.open("/sign-up")
+				look("sign-up")
+				for field, typed := range map[string]string{"#email": fmt.Sprintf("new%d%s@west.example", width, scheme), "#name": "Ida West", "#account": "West AG", "#password": "too short", "#again": "too short"} {
+					p.fill(field, typed)
+				}
+				p.click("#sign-up-form button[type=submit]")
+				p.wait(`document.querySelector("#password[aria-invalid=true]") !== null`)
+				look("sign-up-refused")
+				p.fill("#password", userPassphrase)
+				p.fill("#again", userPassphrase)
+				p.click("#sign-up-form button[type=submit]")
+				p.wait(`location.pathname === "/sign-up/mail"`)
+				look("sign-up-mail")
 				p.open("/sign-in")
 				look("address")
 				p.fill("#email", "nonsense")

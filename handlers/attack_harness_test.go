@@ -122,6 +122,20 @@ func (w *site) member(accountID, email, role string) backoffice.User {
 	return u
 }
 
+// passkeyOf enrols a passkey and returns its ID. To enrol one ends sessions, so
+// that nobody of the cast has one of their own.
+func (w *site) passkeyOf(h backoffice.MFAHolder, name string) string {
+	w.t.Helper()
+	if _, err := w.store.AddPasskey(ctx, backoffice.CommandLine(), h, backoffice.PasskeyEntry{Name: name, Credential: []byte(name), Data: "{}"}, nil, nil); err != nil {
+		w.t.Fatal(err)
+	}
+	m, err := w.store.MFA(ctx, h)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return m.Passkeys[0].ID
+}
+
 // sessionOf begins a session and returns its cookie and public ID.
 func (w *site) sessionOf(staff backoffice.Staff) (cookie, id string) {
 	w.t.Helper()
@@ -299,6 +313,9 @@ func (w *site) objectsFor(a attacker) objects {
 		foreign := w.member("cast-sued", "foreign-"+id+"@vendor.example", backoffice.RoleAdmin)
 		o.foreign["users"] = foreign.ID
 		_, o.foreign["sessions"] = w.userSession(foreign, "cast-sued")
+		o.foreign["passkeys"] = w.passkeyOf(backoffice.MFAHolder{Kind: backoffice.ActorUser, Key: foreign.Key}, id)
+	} else {
+		o.foreign["passkeys"] = w.passkeyOf(backoffice.MFAHolder{Kind: backoffice.ActorStaff, Key: other.Key}, id)
 	}
 	token, err := w.store.MakeToken(ctx, cli, "Token "+id, []string{"visits:write"}, []byte("token-"+id))
 	if err != nil {
