@@ -30,7 +30,7 @@ func TestRoleColumns(t *testing.T) {
 }
 
 func TestMailColumns(t *testing.T) {
-	holdColumns(t, "mails", mailColumns, []string{"Key", "Token", "Code", "Name", "Account", "By", "Message", "Roles", "Factor"}, []string{"key", "payload"})
+	holdColumns(t, "mails", mailColumns, []string{"Key", "Token", "Code", "Name", "Account", "By", "Message", "Roles", "Factor", "Address"}, []string{"key", "payload"})
 }
 
 func holdColumns[T any](t *testing.T, table string, list columns[T], derived, kept []string) {

@@ -29,7 +29,7 @@ func Dump(t testing.TB, s *store.Store) map[string][]string {
 func DumpFile(t testing.TB, path string) map[string][]string {
 	t.Helper()
 	return dump(t, "sqlite3", "file:"+path+"?_query_only=1&_busy_timeout=10000",
-		`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'accounts_fts%'`)
+		`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '%\_fts%' ESCAPE '\'`)
 }
 
 func dump(t testing.TB, driver, dsn, list string) map[string][]string {
