@@ -195,11 +195,7 @@ func (w *site) cast() []attacker {
 		w.t.Fatal(err)
 	}
 	list = append(list, attacker{name: "ended session", staff: ended, cookies: map[string]string{"steward": cookie}})
-	for _, id := range []string{"cast-nord", "cast-sued"} {
-		if _, err := w.store.CreateAccount(ctx, backoffice.CommandLine(), backoffice.NewAccount{Name: "Cast " + id, ID: id}); err != nil {
-			w.t.Fatal(err)
-		}
-	}
+	w.castAccounts()
 	for _, role := range backoffice.BuiltInRoles() {
 		u := w.member("cast-nord", role.Key+"@cast-nord.example", role.Key)
 		cookie, _ := w.userSession(u, "cast-nord")
@@ -231,6 +227,19 @@ func (w *site) cast() []attacker {
 	return list
 }
 
+// castAccounts makes the accounts of those of the cast who are users, once.
+func (w *site) castAccounts() {
+	w.t.Helper()
+	for _, id := range []string{"cast-nord", "cast-sued"} {
+		if _, err := w.store.Account(ctx, id); err == nil {
+			continue
+		}
+		if _, err := w.store.CreateAccount(ctx, backoffice.CommandLine(), backoffice.NewAccount{Name: "Cast " + id, ID: id}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
 // canaries are what nobody may read who is not let in.
 var canaries = []string{"CANARY-NORD", "canary-nord", "CANARY-VIEW"}
 
@@ -260,6 +269,7 @@ func (w *site) furnish() {
 // objectsFor makes what the actor may use, fresh, and what they may not.
 func (w *site) objectsFor(a attacker) objects {
 	w.t.Helper()
+	w.castAccounts()
 	o := objects{own: map[string]string{}, foreign: map[string]string{}}
 	cli := backoffice.CommandLine()
 	id := strings.ReplaceAll(uuid.NewString(), "-", "")[:12]

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"steward/backoffice"
@@ -80,11 +81,19 @@ func (s *Store) UsePasskey(ctx context.Context, h backoffice.MFAHolder, old back
 // RenamePasskey gives a passkey another name. Errors: ErrNotFound, Problems
 // (name).
 func (s *Store) RenamePasskey(ctx context.Context, actor backoffice.Actor, h backoffice.MFAHolder, id, name string) error {
-	name, err := passkeyName(name)
-	if err != nil {
-		return err
-	}
+	name, wrong := passkeyName(name)
 	return s.update(ctx, actor, func(t *tx) error {
+		if wrong != nil {
+			// What is not theirs does not exist, whatever it would be called.
+			m, err := s.MFA(t.ctx, h)
+			if err == nil && !slices.ContainsFunc(m.Passkeys, func(p backoffice.PasskeyEntry) bool { return p.ID == id }) {
+				err = backoffice.ErrNotFound
+			}
+			if err == nil {
+				err = wrong
+			}
+			return err
+		}
 		if err := t.one(mfaOf(h).namePasskey, h.Key, id, name); err != nil {
 			return err
 		}
