@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -125,7 +126,7 @@ func (s *server) portalUser(c *call, status int, chosen []string, problems backo
 	if err != nil {
 		return err
 	}
-	page, err := c.portal(firstText(member.Name, member.Email), views.PortalUsers)
+	page, err := c.portal(cmp.Or(member.Name, member.Email), views.PortalUsers)
 	if err != nil {
 		return err
 	}
@@ -158,15 +159,6 @@ func (s *server) portalUser(c *call, status int, chosen []string, problems backo
 		}
 	}
 	return c.render(status, page, views.PortalUserPage(scene))
-}
-
-func firstText(list ...string) string {
-	for _, s := range list {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 func (s *server) showPortalUser(c *call) error {
