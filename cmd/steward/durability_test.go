@@ -215,15 +215,25 @@ func wait(t *testing.T, what string, until func() bool) {
 
 // T-91: every write and every sync fails once, or for a while; what was
 // acknowledged before, between and after is there when the process is killed.
+// A failure that lasts is one that somebody sees; a single one may hit a
+// checkpoint or a write of nobody's, which the next one makes good.
 func failingDisk(t *testing.T, what string, at, lasts int) {
 	shim := buildShim(t)
-	database := filepath.Join(t.TempDir(), "steward.db")
+	dir := t.TempDir()
+	database, notes := filepath.Join(dir, "steward.db"), filepath.Join(dir, "failures")
 	w := newWorkload(newCustomers(t, database))
-	c := startChild(t, database, "LD_PRELOAD="+shim, "STEWARD_TEST_FAIL_WHAT="+what, fmt.Sprintf("STEWARD_TEST_FAIL_AT=%d", at), fmt.Sprintf("STEWARD_TEST_FAIL_FOR=%d", lasts))
+	c := startChild(t, database, "LD_PRELOAD="+shim, "STEWARD_TEST_FAIL_WHAT="+what, fmt.Sprintf("STEWARD_TEST_FAIL_AT=%d", at), fmt.Sprintf("STEWARD_TEST_FAIL_FOR=%d", lasts), "STEWARD_TEST_FAIL_NOTES="+notes)
 	stop := make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() { w.run(t, c.url, 4, stop) })
-	wait(t, "a refusal", func() bool { return w.refused.Load() > 0 || t.Failed() })
+	failed := func() int {
+		b, _ := os.ReadFile(notes)
+		return strings.Count(string(b), "\n")
+	}
+	wait(t, "all failures of the disk", func() bool { return failed() == lasts || t.Failed() })
+	if lasts > 2 {
+		wait(t, "a refusal", func() bool { return w.refused.Load() > 0 || t.Failed() })
+	}
 	before := w.acknowledged()
 	wait(t, "writes after it", func() bool { return w.acknowledged() > before+10 || t.Failed() })
 	c.kill()

@@ -1,10 +1,12 @@
 // Stands between a process and its disk: the write or sync number
 // STEWARD_TEST_FAIL_AT on a file of the database fails, and as many after it as
 // STEWARD_TEST_FAIL_FOR says. STEWARD_TEST_FAIL_WHAT is "sync" (EIO), "write"
-// (ENOSPC) or "short" (half of it is written).
+// (ENOSPC) or "short" (half of it is written). Each failure is noted in the file
+// STEWARD_TEST_FAIL_NOTES, by the path that it hit.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,7 +26,15 @@ static int fails(int fd, const char *what) {
   path[n] = 0;
   if (!strstr(path, "steward.db") || strstr(path, "-shm")) return 0;
   long i = atomic_fetch_add(&count, 1) + 1, first = atol(at);
-  return i >= first && i < first + (lasts ? atol(lasts) : 1);
+  if (i < first || i >= first + (lasts ? atol(lasts) : 1)) return 0;
+  const char *notes = getenv("STEWARD_TEST_FAIL_NOTES");
+  int out = notes ? open(notes, O_WRONLY | O_APPEND | O_CREAT, 0600) : -1;
+  if (out >= 0) {
+    path[n] = '\n';
+    if (write(out, path, n + 1) < 0) abort();
+    close(out);
+  }
+  return 1;
 }
 
 int fsync(int fd) {
