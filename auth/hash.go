@@ -36,6 +36,14 @@ func matches(s backoffice.PasswordHash, password string) (bool, error) {
 		key, err = derive(sha256.New, password, s)
 	case backoffice.PBKDF2SHA512:
 		key, err = derive(sha512.New, password, s)
+	case backoffice.SHA256Crypt, backoffice.SHA512Crypt:
+		key = shaCrypt(s, password)
+	case backoffice.SHA1:
+		key = saltedSum(sha1.New(), password, s.Salt)
+	case backoffice.SHA256:
+		key = saltedSum(sha256.New(), password, s.Salt)
+	case backoffice.SHA512:
+		key = saltedSum(sha512.New(), password, s.Salt)
 	case backoffice.Bcrypt:
 		// Beyond its 72 bytes bcrypt reads nothing, wherever it runs.
 		err = bcrypt.CompareHashAndPassword([]byte(s.Text), []byte(password))
@@ -54,6 +62,12 @@ func matches(s backoffice.PasswordHash, password string) (bool, error) {
 
 func derive[H hash.Hash](h func() H, password string, s backoffice.PasswordHash) ([]byte, error) {
 	return pbkdf2.Key(h, password, s.Salt, int(s.Iterations), len(s.Key))
+}
+
+func saltedSum(h hash.Hash, password string, salt []byte) []byte {
+	h.Write([]byte(password))
+	h.Write(salt)
+	return h.Sum(nil)
 }
 
 func wrapHash(err error) error {

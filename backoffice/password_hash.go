@@ -19,6 +19,12 @@ const (
 	PBKDF2SHA256 HashAlgorithm = "pbkdf2-sha256"
 	PBKDF2SHA512 HashAlgorithm = "pbkdf2-sha512"
 	Bcrypt       HashAlgorithm = "bcrypt"
+	SHA256Crypt  HashAlgorithm = "sha256-crypt" // $5$ of crypt(3)
+	SHA512Crypt  HashAlgorithm = "sha512-crypt" // $6$
+	// One sum of the password and what salt there is, as directories keep it.
+	SHA1   HashAlgorithm = "sha"
+	SHA256 HashAlgorithm = "sha256"
+	SHA512 HashAlgorithm = "sha512"
 )
 
 // Caps on what it may cost to check one password against a hash that was not
@@ -39,6 +45,9 @@ const (
 	MaxPBKDF2SHA512 = 500_000
 	// MaxBcryptCost is the exponent.
 	MaxBcryptCost = 12
+	// MaxSHACryptRounds is of both SHA-crypts. Each round also reads the password,
+	// and the longest that may be typed, 512 bytes, costs seven times a short one.
+	MaxSHACryptRounds = 150_000
 )
 
 // Lengths in bytes of what a hash is made of.
@@ -53,24 +62,37 @@ const (
 type PasswordHash struct {
 	Algorithm   HashAlgorithm
 	Memory      uint32 // KiB; of argon2
-	Iterations  uint32 // of argon2 and pbkdf2; the exponent of bcrypt
+	Iterations  uint32 // of argon2, pbkdf2 and SHA-crypt; the exponent of bcrypt
 	Parallelism uint32 // of argon2 and scrypt
 	LogN        uint32 // of scrypt
 	BlockSize   uint32 // of scrypt: its r
-	Salt, Key   []byte // empty for bcrypt, whose text is handed on as it is
-	Text        string
+	// Salt and Key are empty for bcrypt, whose text is handed on as it is, and as
+	// they are spelled, not decoded, for SHA-crypt.
+	Salt, Key []byte
+	Text      string
 }
 
-const badHash Refusal = "This is no hash that is known: write a PHC string of argon2, scrypt or pbkdf2, or bcrypt’s own form."
+const badHash Refusal = "This is no hash that is known: write a PHC string of argon2, scrypt or pbkdf2, bcrypt’s own form, crypt’s $5$ or $6$, or {SHA256} or {SSHA256} with base64, likewise of SHA and SHA512."
 
 // ParsePasswordHash reads a stored hash: PHC strings such as
 // $argon2id$v=19$m=65536,t=3,p=4$salt$hash, $scrypt$ln=15,r=8,p=1$salt$hash and
 // $pbkdf2-sha256$i=29000$salt$hash, passlib's $pbkdf2-sha256$29000$salt$hash in
-// its alphabet (https://passlib.readthedocs.io), and bcrypt's $2a$, $2b$ and
-// $2y$. The error is a Refusal, also for a cost above the caps.
+// its alphabet (https://passlib.readthedocs.io), bcrypt's $2a$, $2b$ and $2y$,
+// SHA-crypt's $5$ and $6$, and what directories keep as userPassword: {SSHA256}
+// with the base64 of sum and salt, see schemes. The error is a Refusal, also for a
+// cost above the caps.
 func ParsePasswordHash(text string) (PasswordHash, error) {
 	h := PasswordHash{Text: text}
-	if len(text) > maxHashText || !strings.HasPrefix(text, "$") {
+	if len(text) > maxHashText {
+		return h, badHash
+	}
+	if scheme, rest, ok := cutScheme(text); ok {
+		if scheme != "CRYPT" {
+			return parseDirectory(h, scheme, rest)
+		}
+		text, h.Text = rest, rest
+	}
+	if !strings.HasPrefix(text, "$") {
 		return h, badHash
 	}
 	parts := strings.Split(text[1:], "$")
@@ -79,6 +101,8 @@ func ParsePasswordHash(text string) (PasswordHash, error) {
 		return parseBcrypt(h, parts)
 	case "argon2i", "argon2id":
 		return parseArgon2(h, parts)
+	case "5", "6":
+		return parseSHACrypt(h, parts)
 	case "argon2d":
 		return h, Refusal("argon2d is not taken: it is not made for passwords.")
 	case "scrypt":
@@ -217,21 +241,95 @@ func parsePBKDF2(h PasswordHash, algorithm HashAlgorithm, parts []string) (Passw
 	return h, nil
 }
 
-const bcryptAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+// schemes are those of RFC 2307 and of the directories after it. A name without
+// the second S has no salt. SHA-1 is among them, since it is what most directories
+// have: how fast a sum is guessed differs little between the three, and none
+// outlives its user's first sign-in here.
+var schemes = map[string]struct {
+	algorithm HashAlgorithm
+	length    int
+	salted    bool
+}{
+	"SHA": {SHA1, 20, false}, "SHA256": {SHA256, 32, false}, "SHA512": {SHA512, 64, false},
+	"SSHA": {SHA1, 20, true}, "SSHA256": {SHA256, 32, true}, "SSHA512": {SHA512, 64, true},
+}
+
+// cutScheme reads "{SSHA256}…"; names of schemes have no case.
+func cutScheme(text string) (scheme, rest string, ok bool) {
+	inner, found := strings.CutPrefix(text, "{")
+	scheme, rest, ok = strings.Cut(inner, "}")
+	return strings.ToUpper(scheme), rest, ok && found
+}
+
+// parseDirectory reads the base64 of a sum with its salt behind it.
+func parseDirectory(h PasswordHash, scheme, text string) (PasswordHash, error) {
+	kind, known := schemes[scheme]
+	b, ok := decodeHash(text)
+	if !known || !ok || strings.Contains(text, ".") {
+		return h, badHash
+	}
+	h.Algorithm = kind.algorithm
+	switch salt := len(b) - kind.length; {
+	case kind.salted && (salt < 1 || salt > maxHashSalt):
+		return h, Refusal("The hash has " + counted(len(b), "byte") + ", not " + number(kind.length) + " and those of a salt.")
+	case !kind.salted && salt != 0:
+		return h, Refusal("The hash has " + counted(len(b), "byte") + ", not " + number(kind.length) + ".")
+	}
+	h.Key, h.Salt = b[:kind.length:kind.length], b[kind.length:]
+	return h, nil
+}
+
+// What SHA-crypt does without a number, the least it does, and its longest salt.
+const (
+	shaCryptRounds    = 5000
+	minSHACryptRounds = 1000
+	maxSHACryptSalt   = 16
+)
+
+func parseSHACrypt(h PasswordHash, parts []string) (PasswordHash, error) {
+	length := 43
+	if h.Algorithm = SHA256Crypt; parts[0] == "6" {
+		h.Algorithm, length = SHA512Crypt, 86
+	}
+	h.Iterations = shaCryptRounds
+	if len(parts) == 4 {
+		p, ok := parameters(parts[1], "rounds")
+		if !ok || p[0] < minSHACryptRounds {
+			return h, badHash
+		}
+		h.Iterations, parts = p[0], parts[1:]
+	}
+	if len(parts) != 3 || len(parts[1]) > maxSHACryptSalt || len(parts[2]) != length || !spelled(parts[1]+parts[2], CryptAlphabet) {
+		return h, badHash
+	}
+	h.Salt, h.Key = []byte(parts[1]), []byte(parts[2])
+	if h.Iterations > MaxSHACryptRounds {
+		return h, tooDear("the rounds", number(MaxSHACryptRounds))
+	}
+	return h, nil
+}
+
+// CryptAlphabet is the base64 of crypt(3), from 0 to 63.
+const CryptAlphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// spelled reports whether a text is made of an alphabet's characters alone.
+func spelled(text, alphabet string) bool {
+	for i := range len(text) {
+		if strings.IndexByte(alphabet, text[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
 
 func parseBcrypt(h PasswordHash, parts []string) (PasswordHash, error) {
 	h.Algorithm = Bcrypt
-	if len(parts) != 3 || len(parts[1]) != 2 || len(parts[2]) != 53 || strings.Trim(parts[2], bcryptAlphabet) != "" {
+	if len(parts) != 3 || len(parts[1]) != 2 || len(parts[2]) != 53 || !spelled(parts[2], CryptAlphabet) {
 		return h, badHash
 	}
 	cost, err := strconv.ParseUint(parts[1], 10, 8)
 	if err != nil || cost < 4 || cost > 31 || parts[1][0] == '+' {
 		return h, badHash
-	}
-	for i := range len(parts[2]) {
-		if strings.IndexByte(bcryptAlphabet, parts[2][i]) < 0 {
-			return h, badHash
-		}
 	}
 	if h.Iterations = uint32(cost); cost > MaxBcryptCost {
 		return h, tooDear("the cost", number(MaxBcryptCost))
