@@ -163,10 +163,15 @@ func data(n int) (string, error) {
 
 // sizeResult is what was measured on one data set.
 type sizeResult struct {
-	accounts       int
-	first          time.Duration // from start to first byte
-	idle, loaded   int64         // PSS
-	ours, limit    map[string][]figures
+	accounts     int
+	first        time.Duration // from start to first byte
+	idle, loaded int64         // PSS
+	list, users  listResult
+}
+
+// listResult is what was measured of one of the two large lists.
+type listResult struct {
+	ours, limit    map[string][]figures // by load
 	pages          []pageResult
 	search         []pageResult
 	html, htmlHand int // bytes of the page, ours and the limit's
@@ -181,7 +186,7 @@ type pageResult struct {
 var loads = []string{"1", "8", "64", "open"}
 
 func measureSize(o options, n int, database string) (*sizeResult, error) {
-	r := &sizeResult{accounts: n, ours: map[string][]figures{}, limit: map[string][]figures{}}
+	r := &sizeResult{accounts: n}
 	ours, err := startSteward(database)
 	if err != nil {
 		return nil, err
@@ -193,15 +198,46 @@ func measureSize(o options, n int, database string) (*sizeResult, error) {
 		return nil, err
 	}
 	defer func() { limit.end() }()
-	page, err := fetch("http://"+ours.addr, accountsPath, ours.cookie)
-	if err != nil {
+	if err := r.list.inTurns(o, n, ours, limit, accountsPath, "/"); err != nil {
 		return nil, err
 	}
-	hand, err := fetch("http://"+limit.addr, "/", "")
-	if err != nil {
+	r.loaded = ours.memory()
+	if r.list.pages, err = measurePages(o, ours); err != nil {
 		return nil, err
 	}
-	r.html, r.htmlHand = len(page), len(hand)
+	if r.list.search, err = measureSearch(o, ours, accountsPath, searches, sortedSearches); err != nil {
+		return nil, err
+	}
+	if err := r.users.inTurns(o, n, ours, limit, usersPath, "/users"); err != nil {
+		return nil, fmt.Errorf("users: %w", err)
+	}
+	if r.users.pages, err = measureOrders(o, ours, usersPath, userOrders); err != nil {
+		return nil, err
+	}
+	if r.users.search, err = measureSearch(o, ours, usersPath, userSearches, sortedUserSearches); err != nil {
+		return nil, err
+	}
+	if err := limit.end(); err != nil && !strings.Contains(err.Error(), "signal") {
+		return nil, fmt.Errorf("limit ended: %w", err)
+	}
+	if err := ours.end(); err != nil {
+		return nil, fmt.Errorf("steward ended: %w", err)
+	}
+	return r, check(database)
+}
+
+// inTurns loads a page of ours and the same of the limit server in turns.
+func (r *listResult) inTurns(o options, n int, ours *steward, limit *process, path, hand string) error {
+	r.ours, r.limit = map[string][]figures{}, map[string][]figures{}
+	page, err := fetch("http://"+ours.addr, path, ours.cookie)
+	if err != nil {
+		return err
+	}
+	byHand, err := fetch("http://"+limit.addr, hand, "")
+	if err != nil {
+		return err
+	}
+	r.html, r.htmlHand = len(page), len(byHand)
 
 	one := func(s *process, load string, req request) (figures, error) {
 		next := func(int) request { return req }
@@ -217,7 +253,7 @@ func measureSize(o options, n int, database string) (*sizeResult, error) {
 		}
 		return f, nil
 	}
-	a, b := get(accountsPath, ours.cookie), get("/", "")
+	a, b := get(path, ours.cookie), get(hand, "")
 	for _, warm := range []struct {
 		s *process
 		r request
@@ -228,32 +264,22 @@ func measureSize(o options, n int, database string) (*sizeResult, error) {
 		for _, load := range loads {
 			f, err := one(ours.process, load, a)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			g, err := one(limit, load, b)
 			if err != nil {
-				return nil, fmt.Errorf("limit: %w", err)
+				return fmt.Errorf("limit: %w", err)
 			}
 			r.ours[load], r.limit[load] = append(r.ours[load], f), append(r.limit[load], g)
 			if o.verbose {
-				fmt.Printf("%8d  round %d  load %-4s  steward %v\n%8s  %7s  %9s  limit   %v\n", n, round+1, load, f, "", "", "", g)
+				fmt.Printf("%8d  %-20s round %d  load %-4s  steward %v\n%8s  %-20s %7s  %9s  limit   %v\n", n, path, round+1, load, f, "", "", "", "", g)
 			}
 		}
 	}
-	r.loaded = ours.memory()
-	if r.pages, err = measurePages(o, ours); err != nil {
-		return nil, err
-	}
-	if r.search, err = measureSearch(o, ours); err != nil {
-		return nil, err
-	}
-	if err := limit.end(); err != nil && !strings.Contains(err.Error(), "signal") {
-		return nil, fmt.Errorf("limit ended: %w", err)
-	}
-	if err := ours.end(); err != nil {
-		return nil, fmt.Errorf("steward ended: %w", err)
-	}
-	return r, check(database)
+	return nil
 }
 
-const accountsPath = "/backoffice/accounts"
+const (
+	accountsPath = "/backoffice/accounts"
+	usersPath    = "/backoffice/users"
+)

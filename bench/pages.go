@@ -9,17 +9,18 @@ import (
 	"time"
 )
 
-// measurePages loads the list in each order, at its first, a deep and its last
-// page, and an account's page.
-func measurePages(o options, s *steward) ([]pageResult, error) {
-	var out []pageResult
-	add := func(name, path string) error {
-		f, err := s.page(o, path)
-		out = append(out, pageResult{name, f})
-		return err
-	}
-	for _, sort := range []string{"created", "name", "last", "visits", "primary", "users"} {
-		first := accountsPath + "?sort=" + sort
+// accountOrders and userOrders are the columns that the lists are sorted by, the
+// one they open with first.
+var (
+	accountOrders = []string{"created", "name", "last", "visits", "primary", "users"}
+	userOrders    = []string{"created", "name", "last", "visits", "accounts", "verified", "mfa"}
+)
+
+// measureOrders loads a list in each order, at its first, a deep and its last
+// page.
+func measureOrders(o options, s *steward, list string, orders []string) (out []pageResult, err error) {
+	for _, sort := range orders {
+		first := list + "?sort=" + sort
 		deep, err := s.follow(first, `rel="next"`, 40)
 		if err != nil {
 			return nil, err
@@ -32,10 +33,21 @@ func measurePages(o options, s *steward) ([]pageResult, error) {
 			if p.path == "" {
 				continue
 			}
-			if err := add(sort+", "+p.name, p.path); err != nil {
+			f, err := s.page(o, p.path)
+			if err != nil {
 				return nil, err
 			}
+			out = append(out, pageResult{sort + ", " + p.name, f})
 		}
+	}
+	return out, nil
+}
+
+// measurePages loads the list of accounts in each order, and an account's page.
+func measurePages(o options, s *steward) ([]pageResult, error) {
+	out, err := measureOrders(o, s, accountsPath, accountOrders)
+	if err != nil {
+		return nil, err
 	}
 	text, err := fetch("http://"+s.addr, accountsPath+"?sort=visits", s.cookie)
 	if err != nil {
@@ -49,9 +61,11 @@ func measurePages(o options, s *steward) ([]pageResult, error) {
 			if status, _, err := (&client{addr: s.addr}).do(get(link[1], s.cookie)); err != nil || status != 200 {
 				break // the page is not there yet
 			}
-			if err := add("account with the most visits", link[1]); err != nil {
+			f, err := s.page(o, link[1])
+			if err != nil {
 				return nil, err
 			}
+			out = append(out, pageResult{"account with the most visits", f})
 			break
 		}
 	}
@@ -98,21 +112,46 @@ func (s *steward) follow(path, mark string, times int) (string, error) {
 }
 
 // searches are words as they are typed, letter by letter for some.
-var searches = []string{
+var searches = search{[]string{
 	"g", "gm", "gmb", "gmbh", "group", "acc-", "acc-1000", "acc-100017", "weber", "müller", "nord textil", "zzz", "qqxxqq", "no such company",
 	"a", "e", "q", "z", "ab", "zx", "0", "7f", "株", "株式", "株式会社", "桜", "東京", "有限公司", "한", "ש", "ООО", "inc", "labs gmbh", "-", "ü", "e e", "%", "_",
-}
+}, []string{""}}
+
+// userSearches are what is typed to find a person: names and addresses, common,
+// rare and absent, in whole and in part.
+var userSearches = search{[]string{
+	"a", "e", "z", "q", "7", "ü", "株", "ab", "an", "zx", "@", "ann", "anna", "martinez", "smith", "müller", "anna schmidt", "maria garcia", "schmidt a",
+	"gmail.com", "@gmail", ".example", "anna.schmidt", "anna@", "kowalski", "zzz", "qqxxqq", "no such person", "田中", "е", "Ольга", "- ", "%", "_",
+}, []string{""}}
+
+// sorted are words whose page is looked for in other orders too: common ones,
+// which lie anywhere in an order or at its far end.
+var (
+	sortedSearches     = search{[]string{"gmbh", "group", "co", "株式会社"}, []string{"name", "-name", "primary", "-primary", "visits"}}
+	sortedUserSearches = search{[]string{"anna", "martinez", "gmail", "an", "anna schmidt"}, []string{"name", "-name", "accounts", "visits", "-last"}}
+)
+
+// search is what is typed, in which orders.
+type search struct{ words, orders []string }
 
 // measureSearch sends what people type, through the list's search as it narrows
 // while one types.
-func measureSearch(o options, s *steward) ([]pageResult, error) {
+func measureSearch(o options, s *steward, list string, what ...search) ([]pageResult, error) {
 	var out []pageResult
-	for _, q := range searches {
-		f, err := s.page(o, accountsPath+"?q="+url.QueryEscape(q))
-		if err != nil {
-			return nil, err
+	for _, w := range what {
+		for _, q := range w.words {
+			for _, order := range w.orders {
+				name, path := q, list+"?q="+url.QueryEscape(q)
+				if order != "" {
+					name, path = q+", by "+order, path+"&sort="+order
+				}
+				f, err := s.page(o, path)
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, pageResult{name, f})
+			}
 		}
-		out = append(out, pageResult{q, f})
 	}
 	return out, nil
 }

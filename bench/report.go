@@ -41,23 +41,9 @@ func answered(f figures) float64 { return float64(f.bytes) }
 func (r *result) print(w io.Writer) {
 	say := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 	say("\nThe accounts page: 50 rows with sparklines, four cards, gzip; Steward signed in, with session, authorisation and log; the limit with nothing")
-	say("\n%9s  %-8s %-8s %9s %8s %8s %8s %8s %7s", "accounts", "server", "load", "requests/s", "p50 ms", "p95 ms", "p99 ms", "CPU µs", "bytes")
-	for _, s := range r.sizes {
-		for _, load := range loads {
-			name := load + " conn."
-			if load == "open" {
-				name = "1000/s"
-			}
-			for _, side := range []struct {
-				name string
-				f    []figures
-			}{{"steward", s.ours[load]}, {"limit", s.limit[load]}} {
-				m := func(pick func(figures) float64) float64 { return median(side.f, pick) }
-				say("%9d  %-8s %-8s %10.0f %8.2f %8.2f %8.2f %8.0f %7.0f", s.accounts, side.name, name, m(rate), m(p50), m(p95), m(p99), m(cpu), m(answered))
-			}
-		}
-	}
-	say("\nMedians of %d rounds in turns. The page has %d bytes, the limit's %d.", len(r.sizes[0].ours["8"]), r.sizes[0].html, r.sizes[0].htmlHand)
+	r.loads(say, func(s *sizeResult) *listResult { return &s.list })
+	say("\nThe page of users over all accounts: 50 rows, five cards, likewise")
+	r.loads(say, func(s *sizeResult) *listResult { return &s.users })
 
 	say("\n%9s %14s %12s %12s", "accounts", "first byte ms", "idle MiB", "loaded MiB")
 	for _, s := range r.sizes {
@@ -66,13 +52,19 @@ func (r *result) print(w io.Writer) {
 	say("Stripped binary: %.1f MiB", mib(r.binary))
 
 	last := r.sizes[len(r.sizes)-1]
-	say("\nPages at %d accounts, one connection\n%-36s %8s %8s %8s", last.accounts, "", "p50 ms", "p99 ms", "CPU µs")
-	for _, p := range last.pages {
-		say("%-36s %8.2f %8.2f %8d", p.name, p50(p.figures), p99(p.figures), p.cpu.Microseconds())
-	}
-	say("\nSearch as typed at %d accounts\n%-36s %8s %8s %8s", last.accounts, "", "p50 ms", "p99 ms", "CPU µs")
-	for _, p := range last.search {
-		say("%-36s %8.2f %8.2f %8d", p.name, p50(p.figures), p99(p.figures), p.cpu.Microseconds())
+	for _, list := range []struct {
+		name string
+		*listResult
+	}{{"Accounts", &last.list}, {"Users", &last.users}} {
+		for _, part := range []struct {
+			name  string
+			pages []pageResult
+		}{{"pages", list.pages}, {"search as typed", list.search}} {
+			say("\n%s: %s at %d accounts, one connection\n%-36s %8s %8s %8s", list.name, part.name, last.accounts, "", "p50 ms", "p99 ms", "CPU µs")
+			for _, p := range part.pages {
+				say("%-36s %8.2f %8.2f %8d", p.name, p50(p.figures), p99(p.figures), p.cpu.Microseconds())
+			}
+		}
 	}
 	if x := r.writes; x != nil {
 		say("\nWriting at %d accounts, synchronous=FULL, 8 connections, batches of %d\n%-36s %10s %8s %8s %12s", last.accounts, batch, "visits", "visits/s", "p50 ms", "p99 ms", "CPU µs/visit")
@@ -103,6 +95,29 @@ func (r *result) print(w io.Writer) {
 	say("\nsteward check passed after each part. The whole took %s.", r.took.Round(time.Second))
 }
 
+// loads prints what was measured of a list under each load.
+func (r *result) loads(say func(string, ...any), of func(*sizeResult) *listResult) {
+	say("\n%9s  %-8s %-8s %9s %8s %8s %8s %8s %7s", "accounts", "server", "load", "requests/s", "p50 ms", "p95 ms", "p99 ms", "CPU µs", "bytes")
+	for _, s := range r.sizes {
+		l := of(s)
+		for _, load := range loads {
+			name := load + " conn."
+			if load == "open" {
+				name = "1000/s"
+			}
+			for _, side := range []struct {
+				name string
+				f    []figures
+			}{{"steward", l.ours[load]}, {"limit", l.limit[load]}} {
+				m := func(pick func(figures) float64) float64 { return median(side.f, pick) }
+				say("%9d  %-8s %-8s %10.0f %8.2f %8.2f %8.2f %8.0f %7.0f", s.accounts, side.name, name, m(rate), m(p50), m(p95), m(p99), m(cpu), m(answered))
+			}
+		}
+	}
+	l := of(r.sizes[0])
+	say("\nMedians of %d rounds in turns. The page has %d bytes, the limit's %d.", len(l.ours["8"]), l.html, l.htmlHand)
+}
+
 func mib(n int64) float64 { return float64(n) / (1 << 20) }
 
 // published are the figures of others for the same page over 1,000,000
@@ -131,40 +146,45 @@ func (r *result) goals(say func(string, ...any)) {
 		line(what, fmt.Sprintf("%.2f%s", got, unit), fmt.Sprintf("≥ %g%s", want, unit), got >= want)
 	}
 	first, last := r.sizes[0], r.sizes[len(r.sizes)-1]
-	ratio := func(s *sizeResult, load string, pick func(figures) float64) float64 {
-		return median(s.ours[load], pick) / median(s.limit[load], pick)
+	ratio := func(l *listResult, load string, pick func(figures) float64) float64 {
+		return median(l.ours[load], pick) / median(l.limit[load], pick)
 	}
-	speed := ratio(last, "8", rate)
-	most("1  CPU of the accounts page, times the limit", ratio(last, "8", cpu), 1.5, "")
-	least("1  requests/s, times the limit", speed, 0.67, "")
+	// common are the goals that both lists share, 1 to 4; those of users are 9.
+	common := func(goal func(n int) string, page string, first, last *listResult) {
+		most(goal(1)+"CPU of the "+page+" page, times the limit", ratio(last, "8", cpu), 1.5, "")
+		least(goal(1)+page+" requests/s, times the limit", ratio(last, "8", rate), 0.67, "")
+		if first != last {
+			span := fmt.Sprintf("%s%s, from %d to %d accounts: ", goal(2), page, r.sizes[0].accounts, r.sizes[len(r.sizes)-1].accounts)
+			most(span+"CPU", median(last.ours["8"], cpu)/median(first.ours["8"], cpu), 1.15, "")
+			most(span+"p99 at 1000/s", median(last.ours["open"], p99)/median(first.ours["open"], p99), 1.2, "")
+		}
+		base := 0.0
+		var worst, slowest pageResult
+		for _, p := range last.pages {
+			switch {
+			case strings.HasPrefix(p.name, "account "):
+			case base == 0:
+				base = p50(p.figures)
+			case p50(p.figures) > p50(worst.figures):
+				worst = p
+			}
+		}
+		if base > 0 {
+			most(goal(3)+page+", slowest order and page, times the first ("+worst.name+")", p50(worst.figures)/base, 1.2, "")
+		}
+		for _, p := range last.search {
+			if p.p99 > slowest.p99 {
+				slowest = p
+			}
+		}
+		most(goal(4)+page+", search as typed, slowest p99 (“"+slowest.name+"”)", p99(slowest.figures), 25, " ms")
+	}
+	common(func(n int) string { return fmt.Sprintf("%d  ", n) }, "accounts", &first.list, &last.list)
+	speed := ratio(&last.list, "8", rate)
 	least("1  times PocketBase without total, by its published share of the limit", speed*publishedLimit/publishedPocketBase, 10, "")
 	least("1  times Django without KPIs, likewise", speed*publishedLimit/publishedDjango, 150, "")
-	if first != last {
-		span := fmt.Sprintf("2  from %d to %d accounts: ", first.accounts, last.accounts)
-		most(span+"CPU", median(last.ours["8"], cpu)/median(first.ours["8"], cpu), 1.15, "")
-		most(span+"p99 at 1000/s", median(last.ours["open"], p99)/median(first.ours["open"], p99), 1.2, "")
-	}
-	base := 0.0
-	var worst, slowest pageResult
-	for _, p := range last.pages {
-		switch {
-		case strings.HasPrefix(p.name, "account "):
-		case base == 0:
-			base = p50(p.figures)
-		case p50(p.figures) > p50(worst.figures):
-			worst = p
-		}
-	}
-	if base > 0 {
-		most("3  slowest order and page, times the first ("+worst.name+")", p50(worst.figures)/base, 1.2, "")
-	}
-	for _, p := range last.search {
-		if p.p99 > slowest.p99 {
-			slowest = p
-		}
-	}
-	most("4  search as typed, slowest p99 (“"+slowest.name+"”)", p99(slowest.figures), 25, " ms")
-	for _, p := range last.pages {
+	common(func(int) string { return "9  " }, "users", &first.users, &last.users)
+	for _, p := range last.list.pages {
 		if strings.HasPrefix(p.name, "account ") {
 			say("%-76s %9d µs %12s", "6  account page, CPU (at most 2 × 85 µs for each section shown)", p.cpu.Microseconds(), "")
 		}
@@ -173,7 +193,7 @@ func (r *result) goals(say func(string, ...any)) {
 	most("7  memory under load", mib(last.loaded), 64, " MiB")
 	most("7  first byte after start", last.first.Seconds()*1000, 100, " ms")
 	most("7  stripped binary", mib(r.binary), 30, " MiB")
-	most("7  the list, compressed", median(last.ours["8"], answered)/1024, 12, " KiB")
+	most("7  the list, compressed", median(last.list.ours["8"], answered)/1024, 12, " KiB")
 	if x := r.writes; x != nil {
 		least("8  visits/s in batches, sent before", x.repeated.perSecond*batch, 200_000, "")
 		least("8  visits/s in batches, users seen that day", x.later.perSecond*batch, 200_000, "")

@@ -1,6 +1,7 @@
-// Command limit answers with the accounts page from a file of Steward's and does
-// nothing else: no sign-in, no authorisation, no log, one statement for the
-// rows, one for the counters. What the page costs at least is measured by it.
+// Command limit answers with the accounts page from a file of Steward's, at /users
+// with the page of users, and does nothing else: no sign-in, no authorisation, no
+// log, one statement for the rows, one for the counters. What a page costs at
+// least is measured by it.
 package main
 
 import (
@@ -38,6 +39,7 @@ const selectTotals = `SELECT accounts, company, memberships FROM kpi_totals`
 type limit struct {
 	rows, totals *sql.Stmt
 	view         views.AccountsView
+	users        *users
 }
 
 func main() {
@@ -66,6 +68,9 @@ func open(file string) (*limit, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l.users, err = openUsers(ctx, s); err != nil {
+		return nil, err
+	}
 	if err := s.Close(); err != nil {
 		return nil, err
 	}
@@ -84,8 +89,10 @@ func open(file string) (*limit, error) {
 	if l.rows, err = db.Prepare(selectRows); err != nil {
 		return nil, err
 	}
-	l.totals, err = db.Prepare(selectTotals)
-	return l, err
+	if l.totals, err = db.Prepare(selectTotals); err != nil {
+		return nil, err
+	}
+	return l, l.users.prepare(ctx, db)
 }
 
 var (
@@ -97,7 +104,11 @@ func (l *limit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(b)
 	b.Reset()
-	if err := l.render(b); err != nil {
+	render := l.render
+	if r.URL.Path == "/users" {
+		render = l.users.render
+	}
+	if err := render(b); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
