@@ -349,7 +349,7 @@ func (c *call) renderNewUser(status int, scene views.NewUserScene, fresh bool) e
 	if scene.Page, err = c.page("Create user", views.PartUsers); err != nil {
 		return err
 	}
-	if scene.Roles, err = c.store().Roles(c.ctx()); err != nil {
+	if scene.Roles, err = c.store().RolesToGive(c.ctx()); err != nil {
 		return err
 	}
 	if fresh {

@@ -54,7 +54,7 @@ func (s *server) changeSelection(c *call, act views.UserAct) error {
 		return c.noUserSelected(sel)
 	}
 	if act.NeedsRole() {
-		if scene.Roles, err = c.store().Roles(c.ctx()); err != nil {
+		if scene.Roles, err = c.store().RolesToGive(c.ctx()); err != nil {
 			return err
 		}
 	}

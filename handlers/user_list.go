@@ -57,7 +57,7 @@ func (s *server) usersView(c *call, q backoffice.UserQuery) (views.UsersView, er
 	if v.List, err = c.store().Users(c.ctx(), q.UserFilter, q.Page); err != nil {
 		return v, err
 	}
-	if v.Roles, err = c.store().Roles(c.ctx()); err != nil {
+	if v.Roles, err = c.store().RolesToGive(c.ctx()); err != nil {
 		return v, err
 	}
 	if q.AccountID != "" {

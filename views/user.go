@@ -90,7 +90,7 @@ type NewUserScene struct {
 	Email, Name, Account string
 	Chosen               map[string]bool
 	Invite               bool
-	Roles                []backoffice.RoleRow
+	Roles                []backoffice.Role
 	Problems             backoffice.Problems
 }
 

@@ -34,7 +34,7 @@ type UserActScene struct {
 	UserSelection
 	Act     UserAct
 	Role    string // key of the role that is given or taken
-	Roles   []backoffice.RoleRow
+	Roles   []backoffice.Role
 	Going   int64         // rows that are or were changed
 	Staying []UserActLine // those that are not, with the reason
 	Tried   bool          // Going and Staying are known

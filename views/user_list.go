@@ -18,7 +18,7 @@ type UsersView struct {
 	KPIs    backoffice.KPIs // of accounts
 	List    backoffice.UsersPage
 	Account string // name of the account whose users are shown
-	Roles   []backoffice.RoleRow
+	Roles   []backoffice.Role
 	Now     time.Time
 	Editing bool // the filter form stands open on the page, for browsers without popovers
 	// Without is how many users the search alone finds, when with the filters it

@@ -30,7 +30,7 @@ const selectUserTotals = `SELECT users, accounts, company FROM kpi_totals`
 type users struct {
 	rows, totals *sql.Stmt
 	view         views.UsersView
-	roles        map[string]backoffice.RoleRow // by the keys that rows name
+	roles        map[string]backoffice.Role // by the keys that rows name
 }
 
 // openUsers reads of the store what is the same for each request.
@@ -48,7 +48,7 @@ func openUsers(ctx context.Context, s *store.Store) (*users, error) {
 	if v.List, err = s.Users(ctx, backoffice.UserFilter{}, ""); err != nil {
 		return nil, err
 	}
-	if v.Roles, err = s.Roles(ctx); err != nil {
+	if v.Roles, err = s.RolesToGive(ctx); err != nil {
 		return nil, err
 	}
 	v.Accounts, v.MayWrite = totals.Accounts, true
@@ -71,7 +71,7 @@ func (u *users) prepare(ctx context.Context, db *sql.DB) (err error) {
 		return err
 	}
 	defer rows.Close()
-	u.roles = map[string]backoffice.RoleRow{}
+	u.roles = map[string]backoffice.Role{}
 	for rows.Next() {
 		var key, id string
 		if err := rows.Scan(&key, &id); err != nil {
@@ -117,11 +117,11 @@ func (u *users) list(ctx context.Context) ([]backoffice.UserRow, error) {
 		r.ID, r.Email, r.Name, r.CreatedAt, r.Verified, r.Locked = f[1], f[2], f[3], time.UnixMicro(number(f[4])).UTC(), f[5] == "1", f[6] == "1"
 		r.Factors = backoffice.MFAMethods(number(f[7]))
 		r.Accounts, r.Days, r.LastVisit = number(f[8]), number(f[9]), backoffice.FromMicros(number(f[10]))
-		held := make([]backoffice.RoleRow, 0, 4)
+		held := make([]backoffice.Role, 0, 4)
 		for key := range strings.FieldsSeq(f[11]) {
 			held = append(held, u.roles[key])
 		}
-		slices.SortFunc(held, func(a, b backoffice.RoleRow) int { return a.Level - b.Level })
+		slices.SortFunc(held, func(a, b backoffice.Role) int { return a.Level - b.Level })
 		for _, role := range held {
 			r.Roles = append(r.Roles, role.Name)
 		}
