@@ -37,6 +37,7 @@ var eventTexts = map[string]string{
 	"role.deleted":                            "deleted the role {}",
 	"role.replaced":                           "deleted the role {} and gave {replacement} in its place",
 	"role.restored":                           "brought back the role {}",
+	"role.purged":                             "purged a role from the bin",
 	"staff.added":                             "added {} to the staff",
 	"staff.removed":                           "removed {} from the staff",
 	"staff.role-changed":                      "made {} {role}",

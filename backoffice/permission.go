@@ -203,6 +203,18 @@ func (p Permission) covers(other Permission) bool {
 	return isWildcard && strings.HasSuffix(above, ".") && strings.HasPrefix(string(other), above) && len(other) > len(above)
 }
 
+// Holders are all permissions that hold a key, itself included: every wildcard
+// above it.
+func (p Permission) Holders() []Permission {
+	list := []Permission{p, AllPermissions}
+	for i, r := range p {
+		if r == '.' {
+			list = append(list, p[:i+1]+"*")
+		}
+	}
+	return list
+}
+
 // Permissions is a set of permissions; nil holds none.
 type Permissions []Permission
 

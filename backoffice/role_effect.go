@@ -24,7 +24,14 @@ type RoleEffect struct {
 	// names the permissions, and Gain and Lose are as if no membership held
 	// another role.
 	Uncounted bool
+	// Unmanaged are accounts that nobody could manage any more, the first few by
+	// name; Unmanageds is how many there are.
+	Unmanaged  []AccountRef
+	Unmanageds int64
 }
+
+// MaxUnmanaged is how many accounts a RoleEffect names.
+const MaxUnmanaged = 5
 
 // Effect says what becomes of memberships when the permissions of their role are
 // replaced. Who holds what is asked of Permissions.Has, before and after, as any

@@ -364,7 +364,7 @@ func (w *site) objectsFor(a attacker) objects {
 		}
 		into["roles"] = role.ID
 	}
-	if err := w.store.DeleteRole(ctx, cli, o.foreign["roles"], ""); err != nil {
+	if _, err := w.store.DeleteRole(ctx, cli, o.foreign["roles"], ""); err != nil {
 		w.t.Fatal(err)
 	}
 	return o

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"steward/backoffice"
+	"steward/store"
 	"steward/views"
 	"steward/views/ui"
 )
@@ -23,7 +24,7 @@ func (s *server) roleRoutes() []route {
 		{get, "/backoffice/roles", read, s.showRoles},
 		{post, "/backoffice/roles", write, s.createRole},
 		{get, "/backoffice/roles/new", write, s.showNewRole},
-		{post, "/backoffice/roles/restorations", write, s.restoreRole},
+		{post, views.RoleRestorationsPath, write, s.restoreRole},
 		{get, "/backoffice/roles/:id", read, s.showRole},
 		{post, "/backoffice/roles/:id", write, s.saveRole},
 		{get, "/backoffice/roles/:id/edit", write, s.editRole},
@@ -384,16 +385,13 @@ func (s *server) deleteRole(c *call) error {
 		return err
 	}
 	var problems backoffice.Problems
-	err = c.store().DeleteRole(c.ctx(), c.actor, role.ID, form["replacement"])
+	_, err = c.store().DeleteRole(c.ctx(), c.actor, role.ID, form["replacement"])
 	if errors.As(err, &problems) {
 		return s.roleDeletionPage(c, http.StatusUnprocessableEntity, form["replacement"], problems)
 	} else if err != nil {
 		return err
 	}
-	toast := ui.ToastProps{Text: "The role “" + role.Name + "” was deleted."}
-	if form["replacement"] == "" { // nobody had it
-		toast.Undo, toast.Hidden = s.link("/backoffice/roles/restorations"), []ui.Pair{{Name: "role", Value: role.ID}}
-	}
+	toast := ui.ToastProps{Text: "The role “" + role.Name + "” was deleted.", Undo: s.link(views.RoleRestorationsPath), Hidden: []ui.Pair{{Name: "role", Value: role.ID}}}
 	return c.saved(rolesPath(role.AccountID), toast, nil)
 }
 
@@ -405,25 +403,35 @@ func rolesPath(accountID string) string {
 	return "/backoffice/roles?account=" + url.QueryEscape(accountID)
 }
 
-// restoreRole takes the deletion of a role back that nobody had.
+// restoreRole takes the deletion of a role back, with who had it.
 func (s *server) restoreRole(c *call) error {
 	form, err := c.fields("role")
 	if err != nil {
 		return err
 	}
 	var problems backoffice.Problems
-	err = c.store().RestoreRole(c.ctx(), c.actor, form["role"])
+	back, err := c.store().RestoreRole(c.ctx(), c.actor, form["role"])
 	switch {
 	case errors.Is(err, backoffice.ErrNotFound):
-		return c.saved("/backoffice/roles", ui.ToastProps{Text: "There is nothing left to undo.", Bad: true}, nil)
+		return c.saved("/backoffice/roles", ui.ToastProps{Text: "There is nothing left to undo: it was restored already, or its 30 days are over.", Bad: true}, nil)
 	case errors.As(err, &problems):
 		return c.saved("/backoffice/roles", ui.ToastProps{Text: "Not restored. " + problems["key"], Bad: true}, nil)
 	case err != nil:
 		return err
 	}
-	role, err := c.store().Role(c.ctx(), form["role"])
-	if err != nil {
-		return err
+	return c.saved(views.RolePath(back.Role.ID), ui.ToastProps{Text: restoredRoleText(back)}, nil)
+}
+
+func restoredRoleText(back store.RestoredRole) string {
+	text := "The role “" + back.Role.Name + "” is back."
+	if back.GivenTo > 0 {
+		text += " " + ui.Count(back.GivenTo, "membership has", "memberships have") + " it again."
 	}
-	return c.saved(views.RolePath(role.ID), ui.ToastProps{Text: "The role “" + role.Name + "” is back."}, nil)
+	if back.Changed > 0 {
+		text += " " + ui.Count(back.Changed, "was", "were") + " changed since and keeps its roles."
+		if back.Changed > 1 {
+			text = strings.TrimSuffix(text, "keeps its roles.") + "keep their roles."
+		}
+	}
+	return text
 }

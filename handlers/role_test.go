@@ -92,8 +92,20 @@ func TestRolePages(t *testing.T) {
 		if !strings.Contains(chosen.text("#role-effect"), "1gains “Read sub-accounts”") {
 			t.Errorf("what the replacement does: %q", chosen.text("#role-effect"))
 		}
-		if p := chosen.submit("#role-deletion", nil); p.Status != http.StatusOK || p.URL.Path != "/backoffice/roles" || p.Find("#toasts form").Length() != 0 {
-			t.Errorf("replaced: %d %s", p.Status, p.URL)
+		replaced := chosen.submit("#role-deletion", nil)
+		if replaced.Status != http.StatusOK || replaced.URL.Path != "/backoffice/roles" || replaced.Find("#toasts form").Length() != 1 {
+			t.Errorf("replaced: %d %s", replaced.Status, replaced.URL)
+		}
+		if p := replaced.submit("#toasts form", nil); p.URL.Path != own.URL.Path || p.text("#holders .count") != "2" || !strings.Contains(p.text("#toasts"), "2 memberships have it again") {
+			t.Errorf("the replacement taken back: %s %q %q", p.URL, p.text("#holders"), p.text("#toasts"))
+		}
+		// The same from the trail.
+		b.get(own.URL.Path+"/deletion").submit("#role-replacement", url.Values{"replacement": {"admin"}}).submit("#role-deletion", nil)
+		if p := b.get("/backoffice/audit?action=role.replaced").submit(".event-acts form", nil); p.URL.Path != own.URL.Path || p.text("#holders .count") != "2" {
+			t.Errorf("undone from the trail: %s %q", p.URL, p.text("main"))
+		}
+		if n := b.get("/backoffice/audit?action=role.replaced").Find(".event-acts form").Length(); n != 0 {
+			t.Error("what was undone can be undone again")
 		}
 		gone := b.get(path+"/deletion").submit("#role-deletion", nil)
 		if back := gone.submit("#toasts form", nil); back.Status != http.StatusOK || back.URL.Path != path {
@@ -121,4 +133,34 @@ func TestRolePages(t *testing.T) {
 			t.Errorf("a viewer edits: %d", p.Status)
 		}
 	})
+}
+
+func TestRoleFormWarnsOfAccountsWithoutManager(t *testing.T) {
+	w := newSite(t)
+	w.create("Nord Textiles", "nord", "")
+	boss, err := w.store.CreateRole(ctx, backoffice.CommandLine(), backoffice.Role{Key: "boss", Name: "Boss", Level: 1, Permissions: backoffice.Permissions{backoffice.WriteUsers}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.imports("id,name\n", "email,account_id,roles\nb@nord.example,nord,boss\n")
+	if _, err := w.store.RecordVisits(ctx, backoffice.CommandLine(), []backoffice.Visit{{AccountID: "nord", Email: "b@nord.example", At: w.clock.Now()}}); err != nil {
+		t.Fatal(err)
+	}
+	b := w.browser()
+	edit := b.get("/backoffice/roles/" + boss.ID + "/edit")
+	if edit.Find("#role-effect .notice").Length() != 0 {
+		t.Errorf("a warning of nothing: %q", edit.text("#role-effect"))
+	}
+	edit.Find("#role-form").SetAttr("action", edit.Find("#role-form").AttrOr("hx-post", ""))
+	const want = "“Nord Textiles” would have nobody who can manage its users."
+	if p := edit.submit("#role-form", url.Values{"permissions": {"fe.secure.read.users"}}, "role-effect"); !strings.Contains(p.text("#role-effect .notice"), want) {
+		t.Errorf("no warning before saving: %q", p.text("#role-effect"))
+	}
+	ask := b.get("/backoffice/roles/" + boss.ID + "/deletion")
+	if p := ask.submit("#role-replacement", url.Values{"replacement": {"read-only"}}); !strings.Contains(p.text("#role-effect .notice"), want) {
+		t.Errorf("no warning before deleting: %q", p.text("#role-effect"))
+	}
+	if p := ask.submit("#role-replacement", url.Values{"replacement": {"admin"}}); p.Find("#role-effect .notice").Length() != 0 {
+		t.Errorf("a warning where the replacement manages: %q", p.text("#role-effect"))
+	}
 }

@@ -14,3 +14,17 @@ CREATE UNIQUE INDEX roles_account_key_handle_key ON roles (account_key, handle) 
 CREATE INDEX roles_account ON roles (account_key, key) WHERE account_key IS NOT NULL;
 -- What is in the bin is little beside the rest.
 CREATE INDEX memberships_uncounted ON memberships (key) WHERE counted_at IS NULL;
+
+-- What a deleted role was replaced by, and whom it was taken from: its deletion
+-- can be undone for 30 days. left_with are the keys of the roles that the
+-- membership had right after, by which a later change of them is told.
+ALTER TABLE roles ADD COLUMN deletion_id TEXT {{.Raw}};
+ALTER TABLE roles ADD COLUMN replaced_by BIGINT;
+CREATE INDEX roles_bin ON roles (deleted_at, key) WHERE deleted_at IS NOT NULL;
+CREATE TABLE replaced_roles (
+  role_key       BIGINT NOT NULL REFERENCES roles (key),
+  membership_key BIGINT NOT NULL,
+  gained         BOOLEAN NOT NULL, -- it did not have the other role before
+  left_with      TEXT {{.Raw}} NOT NULL,
+  PRIMARY KEY (role_key, membership_key)
+) {{.ByKey}};

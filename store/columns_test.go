@@ -26,7 +26,7 @@ func TestUserColumns(t *testing.T) {
 }
 
 func TestRoleColumns(t *testing.T) {
-	holdColumns(t, "roles", roleColumns, []string{"AccountID", "AccountName"}, []string{"key", "account_key", "deleted_at"})
+	holdColumns(t, "roles", roleColumns, []string{"AccountID", "AccountName"}, []string{"key", "account_key", "deleted_at", "deletion_id", "replaced_by"})
 }
 
 func TestMailColumns(t *testing.T) {

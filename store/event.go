@@ -140,7 +140,8 @@ func verifyEvents(ctx context.Context, r reader) (broken, count int64, err error
 		rows, err := r.rows(ctx, `SELECT key, id, at, actor_kind, actor_id, actor_name, address, action, object_kind, object_id, object_name,
 			COALESCE(account_key, 0), undo, COALESCE(before_data, ''), COALESCE(after_data, ''),
 			account_key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.key = account_key)
-			OR object_kind = 'user' AND EXISTS (SELECT 1 FROM users u WHERE u.id = object_id AND u.purged_at IS NOT NULL), payload_digest, digest
+			OR object_kind = 'user' AND EXISTS (SELECT 1 FROM users u WHERE u.id = object_id AND u.purged_at IS NOT NULL)
+			OR object_kind = 'role' AND NOT EXISTS (SELECT 1 FROM roles r WHERE r.id = object_id), payload_digest, digest
 			FROM events WHERE key > $1 ORDER BY key LIMIT 1000`, last)
 		type link struct {
 			backoffice.Event

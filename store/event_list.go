@@ -18,7 +18,11 @@ const selectEvent = `SELECT e.key, e.id, e.at, e.actor_kind, e.actor_id, e.actor
 		WHEN 'role' THEN EXISTS (SELECT 1 FROM roles o WHERE o.id = e.object_id AND o.deleted_at IS NULL)
 		WHEN 'import' THEN EXISTS (SELECT 1 FROM imports o WHERE o.id = e.object_id)
 		ELSE FALSE END,
-	e.undo <> '' AND EXISTS (SELECT 1 FROM accounts o WHERE o.id = e.object_id AND o.deletion_id = e.undo AND o.deleted_at IS NOT NULL)
+	e.undo <> '' AND CASE e.object_kind
+		WHEN 'account' THEN EXISTS (SELECT 1 FROM accounts o WHERE o.id = e.object_id AND o.deletion_id = e.undo AND o.deleted_at IS NOT NULL)
+		WHEN 'role' THEN EXISTS (SELECT 1 FROM roles o WHERE o.id = e.object_id AND o.deletion_id = e.undo AND o.deleted_at IS NOT NULL)
+		WHEN 'user' THEN EXISTS (SELECT 1 FROM users o WHERE o.id = e.object_id AND o.deletion_id = e.undo AND o.deleted_at IS NOT NULL AND o.purged_at IS NULL)
+		ELSE FALSE END
 	FROM events e LEFT JOIN accounts a ON a.key = e.account_key`
 
 func scanEvent(r rowScanner) (e backoffice.EventRow, err error) {

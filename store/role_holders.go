@@ -79,7 +79,8 @@ func (s *Store) RoleEffect(ctx context.Context, id string, permissions backoffic
 	}
 	groups, err := s.holderGroups(ctx, role)
 	if err == nil {
-		return backoffice.Effect(role.Permissions, permissions, groups), nil
+		e := backoffice.Effect(role.Permissions, permissions, groups)
+		return e, s.unmanaged(ctx, role, permissions, &e)
 	}
 	if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return backoffice.RoleEffect{}, err
@@ -144,4 +145,44 @@ func splitKeys(text string) []string {
 		return nil
 	}
 	return strings.Split(text, ",")
+}
+
+// manages is the condition on a role r that whoever holds it can manage the
+// account: it holds backoffice.WriteUsers, as JSON in the column.
+var manages = func() string {
+	var or []string
+	for _, p := range backoffice.WriteUsers.Holders() {
+		or = append(or, `r.permissions LIKE '%"`+string(p)+`"%'`)
+	}
+	return "(" + strings.Join(or, " OR ") + ")"
+}()
+
+// managing is the condition on a membership m of a user u that who has it is
+// there to manage anything (tx.keepAManager).
+const managing = `m.status = 'activated' AND NOT m.disabled AND NOT u.locked AND u.deleted_at IS NULL`
+
+// unmanaged finds the accounts that only holders of a role can manage, where it
+// is to lose the permission for it. Where that takes too long they are left out,
+// and the effect is Uncounted.
+func (s *Store) unmanaged(ctx context.Context, role storedRole, permissions backoffice.Permissions, e *backoffice.RoleEffect) error {
+	if !role.Permissions.Has(backoffice.WriteUsers) || permissions.Has(backoffice.WriteUsers) {
+		return nil
+	}
+	bounded, cancel := context.WithTimeout(ctx, effectTime)
+	defer cancel()
+	rows, err := s.query().rows(bounded, `SELECT a.id, a.name, COUNT(*) OVER () FROM accounts a WHERE a.deleted_at IS NULL AND a.key IN (
+			SELECT m.account_key FROM membership_roles h JOIN memberships m ON m.key = h.membership_key JOIN users u ON u.key = m.user_key
+			WHERE h.role_key = $1 AND m.counted_at IS NOT NULL AND `+managing+`)
+		AND NOT EXISTS (SELECT 1 FROM memberships m JOIN users u ON u.key = m.user_key JOIN membership_roles mr ON mr.membership_key = m.key JOIN roles r ON r.key = mr.role_key
+			WHERE m.account_key = a.key AND mr.role_key <> $1 AND `+managing+` AND `+manages+`)
+		ORDER BY a.name_sort, a.key LIMIT `+strconv.Itoa(backoffice.MaxUnmanaged), role.key)
+	e.Unmanaged, err = collect(rows, err, func(r rowScanner) (a backoffice.AccountRef, err error) {
+		err = r.Scan(&a.ID, &a.Name, &e.Unmanageds)
+		return
+	})
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		e.Unmanaged, e.Unmanageds, e.Uncounted = nil, 0, true
+		return nil
+	}
+	return err
 }

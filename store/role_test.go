@@ -142,21 +142,21 @@ func TestRoleIsMadeChangedAndDeleted(t *testing.T) {
 				t.Errorf("%q: %v", c.fields, err)
 			}
 		}
-		if err := s.DeleteRole(ctx, cli, admin.ID, ""); refusedAt(err) != "" {
+		if err := deleteRole(s, admin.ID, ""); refusedAt(err) != "" {
 			t.Errorf("deleted Admin: %v", err)
 		}
 
-		if err := s.DeleteRole(ctx, cli, nord.ID, ""); err != nil {
+		if err := deleteRole(s, nord.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Role(ctx, nord.ID); !errors.Is(err, backoffice.ErrNotFound) {
 			t.Errorf("a deleted role: %v", err)
 		}
 		taken := role(t, s, backoffice.Role{Key: "buyer", Name: "Buyer again", AccountID: "nord"})
-		if err := s.RestoreRole(ctx, cli, nord.ID); refusedAt(err) != "key" {
+		if err := restoreRole(s, nord.ID); refusedAt(err) != "key" {
 			t.Errorf("restored beside its successor: %v", err)
 		}
-		if err := errors.Join(s.DeleteRole(ctx, cli, taken.ID, ""), s.RestoreRole(ctx, cli, nord.ID)); err != nil {
+		if err := errors.Join(deleteRole(s, taken.ID, ""), restoreRole(s, nord.ID)); err != nil {
 			t.Fatal(err)
 		}
 		if back, err := s.Role(ctx, nord.ID); err != nil || back.Name != "Buyer" {
@@ -229,16 +229,16 @@ func TestWhoHoldsARole(t *testing.T) {
 			t.Errorf("%+v, %v", effect, err)
 		}
 
-		if err := s.DeleteRole(ctx, cli, support.ID, ""); refusedAt(err) != "replacement" || !strings.Contains(err.Error(), "120 memberships hold this role, and one in the bin.") {
+		if err := deleteRole(s, support.ID, ""); refusedAt(err) != "replacement" || !strings.Contains(err.Error(), "120 memberships hold this role, and one in the bin.") {
 			t.Errorf("deleted while held: %v", err)
 		}
 		other := role(t, s, backoffice.Role{Key: "buyer", Name: "Buyer", AccountID: "nord"})
 		for _, id := range []string{other.ID, support.ID, "nothing"} {
-			if err := s.DeleteRole(ctx, cli, support.ID, id); refusedAt(err) != "replacement" {
+			if err := deleteRole(s, support.ID, id); refusedAt(err) != "replacement" {
 				t.Errorf("replaced by %s: %v", id, err)
 			}
 		}
-		if err := s.DeleteRole(ctx, cli, support.ID, backoffice.RoleReadOnly); err != nil {
+		if err := deleteRole(s, support.ID, backoffice.RoleReadOnly); err != nil {
 			t.Fatal(err)
 		}
 		if got := lastEvent(t, s).Summary(); got != "The command line deleted the role Support and gave Read only in its place" {
@@ -258,7 +258,7 @@ func TestImportKnowsRolesOfAccounts(t *testing.T) {
 		create(t, s, "Süd Logistik", "sued", "")
 		role(t, s, backoffice.Role{Key: "buyer", Name: "Buyer", AccountID: "nord"})
 		gone := role(t, s, backoffice.Role{Key: "gone", Name: "Gone"})
-		if err := s.DeleteRole(ctx, cli, gone.ID, ""); err != nil {
+		if err := deleteRole(s, gone.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 		const users = "email,account_id,roles\na@nord.example,nord,buyer\nb@sued.example,sued,buyer\nc@nord.example,nord,gone\nd@nord.example,nord,buyer;admin\n"
@@ -292,7 +292,9 @@ func TestStaffAndTheirRolePermissions(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
 		manager := backoffice.Actor{Kind: backoffice.ActorStaff, ID: "nobody", Role: backoffice.Owner}
 		_, made := s.CreateRole(ctx, manager, backoffice.Role{Key: "x", Name: "X"})
-		for _, err := range []error{made, s.SaveRole(ctx, manager, backoffice.RoleAdmin, backoffice.Role{}, 1), s.DeleteRole(ctx, manager, backoffice.RoleAdmin, ""), s.RestoreRole(ctx, manager, "x")} {
+		_, deleted := s.DeleteRole(ctx, manager, backoffice.RoleAdmin, "")
+		_, restored := s.RestoreRole(ctx, manager, "x")
+		for _, err := range []error{made, s.SaveRole(ctx, manager, backoffice.RoleAdmin, backoffice.Role{}, 1), deleted, restored} {
 			if !errors.Is(err, backoffice.ErrForbidden) {
 				t.Errorf("somebody who is staff no more: %v", err)
 			}

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"strconv"
-	"strings"
 	"time"
 
 	"steward/backoffice"
@@ -172,19 +170,9 @@ func (t *tx) restoreUser(u backoffice.User) error {
 		return err
 	}
 	for _, m := range list {
-		var roles []int64
-		for field := range strings.FieldsSeq(m.roles) {
-			key, err := strconv.ParseInt(field, 10, 64)
-			if err != nil {
-				return err
-			}
-			var there bool
-			if err := t.get(`SELECT EXISTS (SELECT 1 FROM roles WHERE key = $1 AND deleted_at IS NULL)`, key).Scan(&there); err != nil {
-				return err
-			}
-			if there {
-				roles = append(roles, key)
-			}
+		roles, err := t.rolesThere(m.roles)
+		if err != nil {
+			return err
 		}
 		status := backoffice.MembershipStatus(m.status)
 		if status == backoffice.Invited {

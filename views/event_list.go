@@ -22,6 +22,8 @@ type EventsView struct {
 	Checked    bool
 	MayCheck   bool // verifying the chain is allowed
 	MayRestore bool // taking a deletion back is allowed
+	MayRoles   bool // so is that of a role's
+	MayUsers   bool // and of a user's
 	MayStaff   bool // pages of staff may be opened
 	Ignored    []backoffice.IgnoredParameter
 	Now        time.Time
@@ -230,3 +232,23 @@ func eventDiff(e backoffice.Event) []ui.DiffLine {
 }
 
 func exactly(t time.Time) string { return t.UTC().Format("15:04:05") + " UTC" }
+
+// eventUndo is what takes back what an entry tells of; no Path where nothing does.
+type eventUndo struct {
+	Path        string
+	Name, Value string // of the hidden field, where there is one
+	Label       string
+}
+
+func (v EventsView) undo(e backoffice.EventRow) eventUndo {
+	switch {
+	case !e.Undoable:
+	case e.ObjectKind == "account" && v.MayRestore:
+		return eventUndo{"/backoffice/restorations", "deletion", e.Undo, "Undo: restore from the bin"}
+	case e.ObjectKind == "role" && v.MayRoles:
+		return eventUndo{RoleRestorationsPath, "role", e.ObjectID, "Undo: bring the role back"}
+	case e.Action == "user.deleted" && v.MayUsers:
+		return eventUndo{UserPath("", e.ObjectID) + "/restoration", "", "", "Undo: restore from the bin"}
+	}
+	return eventUndo{}
+}

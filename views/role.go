@@ -225,6 +225,9 @@ func anchor(title string) string {
 	return strings.ToLower(strings.ReplaceAll(title, " ", "-"))
 }
 
+// RoleRestorationsPath is where deletions of roles are taken back.
+const RoleRestorationsPath = "/backoffice/roles/restorations"
+
 // touchLines says what a change does to who holds a role.
 func touchLines(e backoffice.RoleEffect) []TouchLine {
 	list := []TouchLine{{Figure: ui.Number(e.Holders), Text: pick(e.Holders, "membership holds this role", "memberships hold this role")}}
@@ -249,6 +252,26 @@ func touchLines(e backoffice.RoleEffect) []TouchLine {
 		}
 	}
 	return list
+}
+
+// unmanagedText names the accounts that nobody could manage any more.
+func unmanagedText(e backoffice.RoleEffect) string {
+	if e.Unmanageds > int64(len(e.Unmanaged)) {
+		return ui.Number(e.Unmanageds) + " accounts would have nobody who can manage their users."
+	}
+	var names []string
+	for _, a := range e.Unmanaged {
+		names = append(names, "“"+a.Name+"”")
+	}
+	text := " would have nobody who can manage its users."
+	if len(names) > 1 {
+		text = " would have nobody who can manage their users."
+	}
+	last := len(names) - 1
+	if last > 0 {
+		names = []string{strings.Join(names[:last], ", ") + " and " + names[last]}
+	}
+	return strings.Join(names, "") + text
 }
 
 func pick(n int64, one, many string) string {

@@ -296,40 +296,29 @@ func housekeep(ctx context.Context, s *store.Store, log *slog.Logger) {
 	}
 }
 
-// purge empties the bin of what is older than 30 days, a few accounts and users
-// at a time: others write in between.
+// purge empties the bin of what is older than 30 days, a few at a time: others
+// write in between. Roles come last: what is left of an account or a user may
+// name one.
 func purge(ctx context.Context, s *store.Store, log *slog.Logger) error {
 	const atOnce = 20
-	total := 0
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n, err := s.Purge(ctx, atOnce)
-		total += n
-		if err != nil {
-			return err
-		}
-		if n < atOnce {
-			break
-		}
-	}
-	users := 0
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n, err := s.PurgeUsers(ctx, atOnce)
-		users += n
-		if err != nil {
-			return err
-		}
-		if n < atOnce {
-			break
+	var gone [3]int
+	for i, some := range []func(context.Context, int) (int, error){s.Purge, s.PurgeUsers, s.PurgeRoles} {
+		for {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			n, err := some(ctx, atOnce)
+			gone[i] += n
+			if err != nil {
+				return err
+			}
+			if n < atOnce {
+				break
+			}
 		}
 	}
-	if total+users > 0 {
-		log.Info("purged the bin", "accounts", total, "users", users)
+	if gone[0]+gone[1]+gone[2] > 0 {
+		log.Info("purged the bin", "accounts", gone[0], "users", gone[1], "roles", gone[2])
 	}
 	return nil
 }
