@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -544,6 +545,58 @@ func TestOwnersForceAndResetMFAOfStaff(t *testing.T) {
 		}
 		if got := fmt.Sprint(w.raw(raw{method: "GET", path: "/backoffice/sign-in/mfa"}).Status); got != "303" {
 			t.Errorf("without a sign-in under way: %s", got)
+		}
+	})
+}
+
+// A user who lost the second factor asks staff: it is gone with their sessions and
+// recovery codes, they are told by mail, and come in by their password until they
+// enrol anew. Nobody else's is touched, and who may only read is offered nothing.
+func TestStaffResetMFAOfAUser(t *testing.T) {
+	eachPeople(t, func(t *testing.T, w *site) {
+		uma, hana, viewer, manager := w.browser(), w.browser(), w.browser(), w.browser()
+		uma.userSignIn("uma@nord.example", userPassphrase)
+		_, codes := uma.enrolOnProfile("/profile/mfa")
+		hana.userSignIn("hana@nord.example", userPassphrase).submit("#choice-form", url.Values{"account": {"nord"}})
+		hana.enrolOnProfile("/profile/mfa")
+		for range 2 {
+			w.mailed()
+		}
+		u, _, err := w.store.UserCredentials(ctx, "uma@nord.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := "/backoffice/users/" + u.ID
+		viewer.signIn("viewer@vendor.example", passphrase)
+		if p := viewer.get(page); p.Status != http.StatusOK || p.Find("#mfa button, #reset-mfa").Length() != 0 {
+			t.Errorf("a viewer: %d %s", p.Status, p.text("#mfa"))
+		}
+		manager.signIn("manager@vendor.example", passphrase)
+		p := manager.get(page).submit("#reset-mfa form", nil)
+		if p.Status != http.StatusOK || !strings.Contains(p.text("#mfa"), "No second factor is enrolled.") || p.Find("#reset-mfa").Length() != 0 {
+			t.Fatalf("%d %s", p.Status, p.text("#mfa"))
+		}
+		if p := uma.get("/profile/mfa"); p.URL.Path != "/sign-in" {
+			t.Errorf("their session: %s", p.URL)
+		}
+		if p := hana.get("/profile/mfa"); p.URL.Path != "/profile/mfa" || !strings.Contains(p.text("main"), "Authenticator app") {
+			t.Errorf("somebody else: %s", p.URL)
+		}
+		if m := w.mailed(); m.To != "uma@nord.example" || m.Kind != backoffice.MailFactor || m.Factor != "Your second factors were reset" {
+			t.Errorf("%+v", m)
+		}
+		h := backoffice.MFAHolder{Kind: backoffice.ActorUser, Key: u.Key}
+		hash, ok := auth.HashRecoveryCode(codes[0])
+		if _, err := w.store.UseRecoveryCode(ctx, backoffice.System(), h, hash); !ok || !errors.Is(err, backoffice.ErrWrongCode) {
+			t.Errorf("a recovery code from before: %v", err)
+		}
+		if p := w.browser().userSignIn("uma@nord.example", userPassphrase); p.URL.Path != "/portal" {
+			t.Errorf("by the password alone: %s", p.URL)
+		}
+		// Where one is demanded, the next sign-in is an enrolment.
+		w.forceMFA(factorPlace{kind: "user"})
+		if p := w.browser().userSignIn("uma@nord.example", userPassphrase); p.URL.Path != "/sign-in/enrol" {
+			t.Errorf("where one is forced: %s", p.URL)
 		}
 	})
 }

@@ -14,7 +14,8 @@ import (
 )
 
 type staffCommand struct {
-	Add staffAddCommand `cmd:"" help:"Let somebody into the backoffice."`
+	Add      staffAddCommand      `cmd:"" help:"Let somebody into the backoffice."`
+	ResetMFA staffResetMFACommand `cmd:"" name:"reset-mfa" help:"Take away the second factors of somebody who lost them, and end their sessions."`
 }
 
 type staffAddCommand struct {
@@ -58,6 +59,44 @@ func (c *staffAddCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "%s is staff now, as %s.\n", staff.Email, staff.Role.Label())
+	return nil
+}
+
+type staffResetMFACommand struct {
+	Email string `arg:"" help:"E-mail address that they sign in with."`
+}
+
+// Run is the way back in for an owner: everybody else's second factors are reset
+// by an owner on the page.
+func (c *staffResetMFACommand) Run(ctx context.Context, a *app) error {
+	email, err := backoffice.ParseEmail(c.Email)
+	if err != nil {
+		return usage("%v", err)
+	}
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	staff, _, err := s.StaffCredentials(ctx, string(email))
+	if errors.Is(err, backoffice.ErrNotFound) {
+		return fmt.Errorf("nobody among the staff has the address %s", email)
+	} else if err != nil {
+		return err
+	}
+	h := backoffice.MFAHolder{Kind: backoffice.ActorStaff, Key: staff.Key}
+	m, err := s.MFA(ctx, h)
+	if err != nil {
+		return err
+	}
+	if m.Methods == 0 {
+		fmt.Fprintf(a.stdout, "%s has no second factor. Nothing was changed.\n", email)
+		return nil
+	}
+	if err := s.ResetMFA(ctx, backoffice.CommandLine(), h); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "The second factors of %s are gone and their sessions have ended. Their password alone lets them in until they enrol anew: ask them to do it at once.\n", email)
 	return nil
 }
 

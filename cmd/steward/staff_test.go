@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"steward/auth"
+	"steward/backoffice"
 	"steward/store"
 )
 
@@ -61,6 +63,70 @@ func TestStaffAdd(t *testing.T) {
 		if ok, err := auth.NewHasher(1).Verify(t.Context(), passphrase, hash); !ok || err != nil {
 			t.Errorf("%s does not sign in with the password: %v", email, err)
 		}
+	}
+}
+
+// An owner who lost the second factor, with nobody to ask, comes back in by the
+// binary: their factors and sessions are gone, nobody else's, and the trail says so.
+func TestStaffResetMFA(t *testing.T) {
+	database := filepath.Join(t.TempDir(), "steward.db")
+	if code, _, stderr := runVerb(t, database, "correct-horse-staple\n", "staff", "add", "ada@vendor.example", "--role", "owner", "--password-file", "-"); code != 0 {
+		t.Fatal(stderr)
+	}
+	reset := func(email string) (int, string) {
+		code, stdout, stderr := runVerb(t, database, "", "staff", "reset-mfa", email)
+		return code, stdout + stderr
+	}
+	for email, want := range map[string]struct {
+		code int
+		says string
+	}{
+		"ada@vendor.example": {0, "has no second factor"}, "eve@vendor.example": {1, "nobody among the staff"}, "ada": {2, "steward:"},
+	} {
+		if code, out := reset(email); code != want.code || !strings.Contains(out, want.says) {
+			t.Errorf("%s: %d %s", email, code, out)
+		}
+	}
+	open := func() *store.Store {
+		t.Helper()
+		key, err := readKey(database + ".key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := store.Open(t.Context(), database, store.Options{Key: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := open()
+	staff, _, err := s.StaffCredentials(t.Context(), "ada@vendor.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := backoffice.MFAHolder{Kind: backoffice.ActorStaff, Key: staff.Key}
+	if _, err := s.AddPasskey(t.Context(), backoffice.CommandLine(), h, backoffice.PasskeyEntry{Name: "Key", Credential: []byte("credential"), Data: "{}"}, [][]byte{[]byte("code")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	now, session := s.Now(), []byte("session")
+	if err := s.CreateStaffSession(t.Context(), staff.Key, session, backoffice.StaffSession{ID: "session", CreatedAt: now, SeenAt: now, MFAAt: now}, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if code, out := reset(" Ada@Vendor.example"); code != 0 || !strings.Contains(out, "The second factors of ada@vendor.example are gone") {
+		t.Fatalf("%d %s", code, out)
+	}
+	s = open()
+	defer s.Close()
+	if m, err := s.MFA(t.Context(), h); err != nil || m.Methods != 0 || m.CodesLeft != 0 || len(m.Passkeys) != 0 {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if _, _, err := s.FindStaffSession(t.Context(), session); !errors.Is(err, backoffice.ErrNotFound) {
+		t.Errorf("the session: %v", err)
+	}
+	page, err := s.Events(t.Context(), backoffice.EventFilter{}, "", 20)
+	if err != nil || len(page.Rows) == 0 || page.Rows[0].Action != "staff.mfa-reset" || page.Rows[0].ActorID != "command-line" {
+		t.Errorf("the trail: %+v, %v", page.Rows, err)
 	}
 }
 
