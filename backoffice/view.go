@@ -6,7 +6,7 @@ import "time"
 // as they stand in the address.
 type View struct {
 	ID        string
-	Page      string // "accounts"
+	Page      string // "accounts", "users"
 	Name      string
 	Query     string // without "?"
 	Shared    bool   // with all staff

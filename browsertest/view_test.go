@@ -24,4 +24,14 @@ func TestSavedViewJourney(t *testing.T) {
 	p.wait(`!document.querySelector("#accounts-tabs").textContent.includes("Gone quiet")`)
 	p.click("#toasts form button")
 	p.wait(`document.querySelector("#accounts-tabs [aria-current]")?.textContent.includes("Gone quiet")`)
+
+	// The page of users has its own, which the dialog leads back to.
+	p.open("/backoffice/users?verified=no")
+	p.click("#users-tabs .tab-act")
+	p.wait(`document.querySelector("dialog[open] #view-name")`)
+	p.fill("#view-name", "Unproved")
+	p.click("dialog[open] footer button[type=submit]")
+	p.wait(`document.querySelector("#users-tabs [aria-current]")?.textContent.includes("Unproved")`)
+	p.wait(`location.pathname === "/backoffice/users" && location.search === "?verified=no"`)
+	p.accessible("a saved view of users")
 }

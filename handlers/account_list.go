@@ -67,7 +67,7 @@ func (s *server) accountsView(c *call, q backoffice.AccountQuery) (views.Account
 	if v.List, err = c.store().Accounts(c.ctx(), q.AccountFilter, q.Page); err != nil {
 		return v, err
 	}
-	if v.Saved, err = s.savedViews(c); err != nil {
+	if v.Saved, err = s.savedViews(c, accountsList); err != nil {
 		return v, err
 	}
 	if q.ParentID != "" {

@@ -60,6 +60,9 @@ func (s *server) usersView(c *call, q backoffice.UserQuery) (views.UsersView, er
 	if v.Roles, err = c.store().RolesToGive(c.ctx()); err != nil {
 		return v, err
 	}
+	if v.Saved, err = s.savedViews(c, usersList); err != nil {
+		return v, err
+	}
 	if q.AccountID != "" {
 		if a, err := c.store().Account(c.ctx(), q.AccountID); err == nil {
 			v.Account = a.Name

@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -76,5 +77,65 @@ func TestSavedViews(t *testing.T) {
 	dialog := b.get("/backoffice/views/new?query=active%3D7d", "dialog")
 	if dialog.Find("dialog[data-open] input[name=query]").AttrOr("value", "") != "active=7d" || strings.Contains(dialog.Body, "<html") {
 		t.Errorf("dialog: %.300s", dialog.Body)
+	}
+}
+
+// The page of users keeps its own views: none of them stands above the accounts.
+func TestSavedViewsOfUsers(t *testing.T) {
+	w := newSite(t)
+	manager := w.staff("manager@vendor.example", backoffice.Manager).Actor("", "")
+	w.as = &manager
+	w.fill()
+	b := w.browser()
+	list := b.get("/backoffice/users")
+	all := list.text("#users-tabs")
+	if !strings.HasPrefix(all, "All users ") || list.Find(".tab-act").Length() != 0 {
+		t.Errorf("nothing to save yet: %q", all)
+	}
+	list = b.get("/backoffice/users?sort=name&mfa=no&without=test.example&page=x&nonsense=1")
+	form := b.get(list.Find(".tab-act").AttrOr("href", ""))
+	if !strings.Contains(form.text("main"), "Every user who has no MFA and whose address is not at test.example.") || form.text("nav[aria-label] a[aria-current]") == "" {
+		t.Errorf("%q", form.text("main"))
+	}
+	if p := form.submit("main form", url.Values{"name": {""}}); p.Status != http.StatusUnprocessableEntity || p.Find("input[name=query]").AttrOr("value", "") != "mfa=no&without=test.example&sort=name" {
+		t.Errorf("no name: %d", p.Status)
+	}
+	list = form.submit("main form", url.Values{"name": {"No MFA"}, "shared": {"true"}})
+	if list.URL.Path != "/backoffice/users" || list.text("#users-tabs a[aria-current]") != "No MFA" {
+		t.Errorf("%s %q", list.URL, list.text("#users-tabs"))
+	}
+	if tabs := b.get("/backoffice/accounts").text("#accounts-tabs"); strings.Contains(tabs, "MFA") {
+		t.Errorf("above the accounts: %q", tabs)
+	}
+	// A counter knows how many these are.
+	b.post("/backoffice/views", url.Values{"name": {"Seen"}, "page": {"users"}, "query": {"active=30d"}})
+	seen := b.get("/backoffice/users?active=30d")
+	if got, want := seen.text("#users-tabs a[aria-current]"), fmt.Sprint("Seen ", seen.Find("#users-list tbody tr").Length()); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	list = b.get("/backoffice/users?sort=name&mfa=no&without=test.example")
+	if back := b.get(list.Find("#view-menu a").AttrOr("href", "")); !strings.Contains(back.Find("main form a").AttrOr("href", ""), "/backoffice/users?") {
+		t.Errorf("cancel leads to %q", back.Find("main form a").AttrOr("href", ""))
+	}
+	list = b.get(list.Find("#view-menu a").AttrOr("href", "")).submit("main form", url.Values{"name": {"Without MFA"}})
+	if list.URL.Path != "/backoffice/users" || list.text("#users-tabs a[aria-current]") != "Without MFA" {
+		t.Errorf("renamed: %s %q", list.URL, list.text("#users-tabs"))
+	}
+	gone := list.submit("#view-menu form", nil)
+	if strings.Contains(gone.text("#users-tabs"), "MFA") {
+		t.Errorf("deleted: %q", gone.text("#users-tabs"))
+	}
+	if back := gone.submit("[data-toast] form", nil); back.URL.Path != "/backoffice/users" || !strings.Contains(back.text("#users-tabs"), "Without MFA") {
+		t.Errorf("taken back: %s %q", back.URL, back.text("#users-tabs"))
+	}
+	// What changes with the list in place are the tabs, too.
+	if p := b.get("/backoffice/users?q=a", "users-list"); p.Find("#users-tabs").Length() == 0 && !strings.Contains(p.Body, `id="users-tabs"`) {
+		t.Errorf("%.300s", p.Body)
+	}
+	if p := b.get("/backoffice/views/new?page=roles&query=q%3Dx"); p.Status != http.StatusNotFound {
+		t.Errorf("a form for a page without views: %d", p.Status)
+	}
+	if p := b.post("/backoffice/views", url.Values{"name": {"X"}, "page": {"roles"}, "query": {"q=x"}}); p.Status != http.StatusNotFound {
+		t.Errorf("a page without views: %d", p.Status)
 	}
 }

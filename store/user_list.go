@@ -492,6 +492,17 @@ func knownUsers(f backoffice.UserFilter, k backoffice.UserKPIs) int64 {
 	return -1
 }
 
+// KnownUserTotal is KnownTotal of users.
+func (s *Store) KnownUserTotal(ctx context.Context, f backoffice.UserFilter) (n int64, ok bool, err error) {
+	k, err := s.UserKPIs(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	f.Query = foldQuery(f.Query)
+	n = knownUsers(f, k)
+	return n, n >= 0, nil
+}
+
 // userTotal returns how many users match; more is set when there are that many
 // or more. Among more than bounds.work, the ones that are looked at are a part,
 // and what is found there is the least that there is.

@@ -2,7 +2,6 @@ package views
 
 import (
 	"math"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -29,15 +28,6 @@ type AccountsView struct {
 
 	MayWrite  bool
 	MayImport bool
-}
-
-// SavedView is a tab above the list.
-type SavedView struct {
-	ID, Name, Query string
-	Count           string // "" where counting would cost
-	Own, Shared     bool
-	By              string
-	MayChange       bool
 }
 
 // AccountsPath is the list's address.
@@ -359,29 +349,9 @@ func (v AccountsView) columnBoxes() (list []columnBox) {
 	return list
 }
 
-// tabs are all accounts and the saved views; the one that is shown is current.
-func (v AccountsView) tabs() []ui.Tab {
-	count := ui.Number(v.Accounts)
-	list := []ui.Tab{{Label: "All accounts", Href: v.Page.Link(AccountsPath), Count: count, Current: !v.Query.Narrowed() && v.currentView() == nil}}
-	current := v.currentView()
-	for _, s := range v.Saved {
-		t := ui.Tab{Label: s.Name, Href: v.Page.Link(AccountsPath), Count: s.Count, Current: current != nil && current.ID == s.ID}
-		if s.Query != "" {
-			t.Href += "?" + s.Query
-		}
-		list = append(list, t)
-	}
-	return list
-}
-
-func (v AccountsView) currentView() *SavedView {
-	view := v.view()
-	for i := range v.Saved {
-		if v.Saved[i].Query == view {
-			return &v.Saved[i]
-		}
-	}
-	return nil
+// viewTabs are all accounts and the saved views.
+func (v AccountsView) viewTabs() ViewTabs {
+	return ViewTabs{Page: v.Page, List: "accounts", Path: AccountsPath, All: "All accounts", Count: ui.Number(v.Accounts), Query: v.view(), Narrowed: v.Query.Narrowed(), Saved: v.Saved}
 }
 
 // accountCards are the four figures, each a door to the list behind it.
@@ -551,12 +521,6 @@ func (v AccountsView) allQuery() string {
 	}
 	return "all"
 }
-
-func (v AccountsView) saveLink() string {
-	return v.Page.Link("/backoffice/views/new?query=" + url.QueryEscape(v.view()))
-}
-
-func (v AccountsView) viewLink(s *SavedView) string { return v.Page.Link("/backoffice/views/" + s.ID) }
 
 // noneText says what was looked for.
 func (v AccountsView) noneText() string {

@@ -19,6 +19,7 @@ type UsersView struct {
 	List    backoffice.UsersPage
 	Account string // name of the account whose users are shown
 	Roles   []backoffice.Role
+	Saved   []SavedView
 	Now     time.Time
 	Editing bool // the filter form stands open on the page, for browsers without popovers
 	// Without is how many users the search alone finds, when with the filters it
@@ -58,11 +59,16 @@ func (v UsersView) at(page string) string {
 	return v.path(q)
 }
 
-// view is the query without its page: what is exported, selected from.
+// view is the query without its page: what is saved, exported, selected from.
 func (v UsersView) view() string {
 	q := v.Query
 	q.Page = ""
 	return q.Encode()
+}
+
+// viewTabs are all users and the saved views.
+func (v UsersView) viewTabs() ViewTabs {
+	return ViewTabs{Page: v.Page, List: "users", Path: UsersPath, All: "All users", Count: ui.Number(v.Users.Now.Users), Query: v.view(), Narrowed: v.Query.Narrowed(), Saved: v.Saved}
 }
 
 func (v UsersView) rows() UserRows {
@@ -382,5 +388,41 @@ func (v UsersView) userMenu() [][]ui.ItemProps {
 			ids[0],
 		},
 		{{Label: "Delete user", Icon: "trash-2", Bad: true, Href: at("/deletion")}},
+	}
+}
+
+// UsersSentence says which users a filter leaves, whose role and account have
+// these names: "Every user whose name, e-mail or ID has “ana”, and who is locked."
+func UsersSentence(f backoffice.UserFilter, role, account string) string {
+	var parts []string
+	add := func(set bool, s string) {
+		if set {
+			parts = append(parts, s)
+		}
+	}
+	is := func(b *bool, yes, no string) {
+		if b != nil {
+			add(*b, yes)
+			add(!*b, no)
+		}
+	}
+	add(f.Query != "", "whose name, e-mail or ID has “"+strings.TrimSpace(f.Query)+"”")
+	add(f.Status != "", "who is “"+f.Status.Label()+"”")
+	add(f.AccountID != "", "who is in "+account)
+	add(f.RoleID != "", "who has the role "+role)
+	is(f.MFA, "who has MFA", "who has no MFA")
+	is(f.Verified, "who is verified", "who is not verified")
+	is(f.Locked, "who is locked", "who is not locked")
+	add(f.CreatedDays > 0, "who was created in the "+lastDays(f.CreatedDays))
+	add(f.ActiveDays > 0, "who was seen in the "+lastDays(f.ActiveDays))
+	add(f.DormantDays > 0, "who was not seen for "+ui.Count(int64(f.DormantDays), "day", "days"))
+	add(f.Without != "", "whose address is not at "+strings.Join(f.Domains(), " or "))
+	switch n := len(parts); n {
+	case 0:
+		return "Every user."
+	case 1:
+		return "Every user " + parts[0] + "."
+	default:
+		return "Every user " + strings.Join(parts[:n-1], ", ") + " and " + parts[n-1] + "."
 	}
 }
