@@ -30,6 +30,7 @@ type site struct {
 	as      *backoffice.Actor // who is signed in; nil: nobody
 	probe   handlers.Probe
 	letters []backoffice.Letter // in the mailbox of development
+	dead    []string            // links of invitations that were revoked
 }
 
 // newSite serves a fresh SQLite database, with an owner signed in.
