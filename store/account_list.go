@@ -20,16 +20,16 @@ type accountOrder struct {
 	column  string // with its table's letter
 	text    bool   // compares as text
 	engaged bool   // lies in engagement
-	step    int64  // rows that are walked in the time in which a hit is gathered
+	covers  bool   // its index holds the text that is searched
 }
 
 var accountOrders = map[backoffice.AccountSort]accountOrder{
-	backoffice.SortName:        {column: "a.name_sort", text: true, step: 10},
-	backoffice.SortCreated:     {column: "a.created_at", step: 6},
-	backoffice.SortPrimaryUser: {column: "a.primary_email", text: true, step: 1},
-	backoffice.SortLastVisit:   {column: "e.last_visit_at", engaged: true, step: 1},
-	backoffice.SortVisits:      {column: "e.visits", engaged: true, step: 1},
-	backoffice.SortUsers:       {column: "e.users", engaged: true, step: 1},
+	backoffice.SortName:        {column: "a.name_sort", text: true, covers: true},
+	backoffice.SortCreated:     {column: "a.created_at"},
+	backoffice.SortPrimaryUser: {column: "a.primary_email", text: true},
+	backoffice.SortLastVisit:   {column: "e.last_visit_at", engaged: true},
+	backoffice.SortVisits:      {column: "e.visits", engaged: true},
+	backoffice.SortUsers:       {column: "e.users", engaged: true},
 }
 
 // listQuery is a statement in the making. Its text is put together from
@@ -84,18 +84,21 @@ var bounds = struct {
 	near       int64 // rows that a search walks at least before its hits are gathered
 	count      int64 // matches that are counted: a list then says "2 000+"
 	work       int64 // accounts that are looked at to count them
-}{2000, 800, 20_000, 4000, 2000, 20_000}
+}{4000, 800, 20_000, 4000, 2000, 20_000}
+
+// stepsForHit is how many rows of an order are walked in half the time in which
+// a hit is gathered.
+const stepsForHit = 5
 
 // nearRows is how far a search walks the order of the list before all its hits
 // are rather gathered: what is common fills a page by then, unless it all lies
-// elsewhere in the order. A step along the names costs a tenth of a hit that is
-// gathered, since its index holds the text; one by date of creation a sixth;
-// the others as much.
+// elsewhere in the order. Where the index does not know all hits, a step reads
+// the row, unless it goes along the names, whose index holds the text.
 func (o accountOrder) nearRows(h hits) int64 {
-	if h.match == "" {
-		return bounds.near
+	if h.counted() || h.match != "" && o.covers {
+		return max(bounds.near, stepsForHit*h.n)
 	}
-	return max(bounds.near, h.n*o.step)
+	return bounds.near
 }
 
 // Accounts returns one page of the accounts that the filter leaves. A cursor
@@ -252,10 +255,14 @@ func (s *Store) accountsStatement(way listWay, f backoffice.AccountFilter, src a
 			` ORDER BY ` + order.column + dir + `, ` + order.key() + dir + ` LIMIT ` + strconv.Itoa(limit)
 	case nearBy:
 		// The rows come in the order of the inner statement, which ends with a LIMIT.
-		from, search := "accounts a", ", a.search AS t"
-		if order.engaged {
-			from, search = "engagement e", ""
-		} else {
+		from, search := "accounts a", ""
+		switch {
+		case order.covers:
+			search = ", a.search AS t"
+			l.add("a.deleted_at IS NULL")
+		case order.engaged:
+			from = "engagement e"
+		default:
 			l.add("a.deleted_at IS NULL")
 		}
 		begin()
@@ -264,6 +271,8 @@ func (s *Store) accountsStatement(way listWay, f backoffice.AccountFilter, src a
 		l.where = nil
 		if search != "" {
 			l.add(`h.t LIKE ` + l.arg(like(f.Query)) + ` ESCAPE '\'`)
+		} else if src.hits.counted() {
+			l.add("h.k IN (" + foundAccounts + l.arg(src.hits.match) + ")")
 		}
 		s.narrow(l, f, src, now)
 		rest = `FROM (` + inner + `) h` + join + `accounts a ON a.key = h.k` + join + `engagement e ON e.account_key = a.key` + parents +
@@ -271,7 +280,11 @@ func (s *Store) accountsStatement(way listWay, f backoffice.AccountFilter, src a
 	case gathered:
 		s.narrow(l, f, src, now)
 		begin()
-		rest = `FROM (SELECT a.key AS k, ` + order.column + ` AS s FROM ` + s.accountTables(src.visits) + l.conditions() +
+		tables := "accounts a"
+		if order.engaged || src.visits || f.ActiveDays+f.DormantDays > 0 {
+			tables = s.accountTables(src.visits)
+		}
+		rest = `FROM (SELECT a.key AS k, ` + order.column + ` AS s FROM ` + tables + l.conditions() +
 			` ORDER BY ` + s.dialect.plain(order.column) + dir + `, ` + s.dialect.plain("a.key") + dir + ` LIMIT ` + strconv.Itoa(limit) + `) h` +
 			join + `accounts a ON a.key = h.k` + join + `engagement e ON e.account_key = a.key` + parents + ` ORDER BY h.s` + dir + `, h.k` + dir
 	}
@@ -353,12 +366,14 @@ func (s *Store) accountTables(engaged bool) string {
 	return "accounts a" + s.join() + "engagement e ON e.account_key = a.key"
 }
 
+const foundAccounts = "SELECT rowid FROM accounts_fts WHERE accounts_fts MATCH "
+
 // narrow writes the filter's conditions.
 func (s *Store) narrow(l *listQuery, f backoffice.AccountFilter, src accountSource, now time.Time) {
 	l.add("a.deleted_at IS NULL")
 	if f.Query != "" {
 		if src.hits.match != "" && src.gather {
-			l.add("a.key IN (SELECT rowid FROM accounts_fts WHERE accounts_fts MATCH " + l.arg(src.hits.match) + ")")
+			l.add("a.key IN (" + foundAccounts + l.arg(src.hits.match) + ")")
 		}
 		l.add(`a.search LIKE ` + l.arg(like(f.Query)) + ` ESCAPE '\'`)
 	}

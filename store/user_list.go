@@ -257,15 +257,18 @@ func (s *Store) usersStatement(way listWay, f backoffice.UserFilter, src userSou
 			` ORDER BY ` + order.column + dir + `, ` + order.key() + dir + ` LIMIT ` + strconv.Itoa(limit)
 	case nearBy:
 		// The rows come in the order of the inner statement, which ends with a LIMIT.
-		from, search, near := "users u", "", max(bounds.near, src.hits.n)
+		from, search, near := "users u", "", bounds.near
+		if src.hits.counted() {
+			near = max(near, stepsForHit*src.hits.n)
+		}
 		if order.engaged {
 			from = "user_engagement e"
 		} else {
 			l.add("u.deleted_at IS NULL")
 		}
 		if f.Sort == backoffice.UsersByName && !src.byID {
-			// Its index holds the text: a step costs a tenth of a hit that is gathered.
-			search, near = ", u.search AS t", max(bounds.near, 10*src.hits.n)
+			// Its index holds the text.
+			search, near = ", u.search AS t", max(near, stepsForHit*src.hits.n)
 		}
 		begin()
 		inner := `SELECT ` + order.key() + ` AS k` + search + ` FROM ` + from + l.conditions() + ` ORDER BY ` + order.column + dir + `, ` + order.key() + dir +
@@ -273,6 +276,8 @@ func (s *Store) usersStatement(way listWay, f backoffice.UserFilter, src userSou
 		l.where = nil
 		if search != "" {
 			l.add(`h.t LIKE ` + l.arg(like(f.Query)) + ` ESCAPE '\'`)
+		} else if src.hits.counted() {
+			l.add("h.k IN (" + src.found(l, f) + ")")
 		}
 		s.narrowUsers(l, f, src, now)
 		rest = `FROM (` + inner + `) h` + join + `users u ON u.key = h.k` + join + `user_engagement e ON e.user_key = u.key` +
@@ -280,7 +285,11 @@ func (s *Store) usersStatement(way listWay, f backoffice.UserFilter, src userSou
 	case gathered:
 		s.narrowUsers(l, f, src, now)
 		begin()
-		rest = `FROM (SELECT u.key AS k, ` + order.column + ` AS s FROM ` + s.userTables(false) + l.conditions() +
+		tables := "users u"
+		if order.engaged || f.ActiveDays+f.DormantDays > 0 {
+			tables = s.userTables(false)
+		}
+		rest = `FROM (SELECT u.key AS k, ` + order.column + ` AS s FROM ` + tables + l.conditions() +
 			` ORDER BY ` + s.dialect.plain(order.column) + dir + `, ` + s.dialect.plain("u.key") + dir + ` LIMIT ` + strconv.Itoa(limit) + `) h` +
 			join + `users u ON u.key = h.k` + join + `user_engagement e ON e.user_key = u.key ORDER BY h.s` + dir + `, h.k` + dir
 	}
@@ -313,6 +322,16 @@ func idBeginning(folded string) bool {
 	return len(folded) >= 8 && len(folded) <= 36 && strings.Trim(folded, "0123456789abcdef-") == ""
 }
 
+// found is a statement that yields the keys of all users whom the search may
+// find.
+func (src userSource) found(l *listQuery, f backoffice.UserFilter) string {
+	keys := "SELECT rowid FROM users_fts WHERE users_fts MATCH " + l.arg(src.hits.match)
+	if src.byID {
+		keys += " UNION ALL SELECT key FROM users WHERE id >= " + l.arg(f.Query) + " AND id < " + l.arg(f.Query+"~")
+	}
+	return keys
+}
+
 // narrowUsers writes the filter's conditions.
 func (s *Store) narrowUsers(l *listQuery, f backoffice.UserFilter, src userSource, now time.Time) {
 	l.add("u.deleted_at IS NULL")
@@ -321,11 +340,7 @@ func (s *Store) narrowUsers(l *listQuery, f backoffice.UserFilter, src userSourc
 	}
 	if f.Query != "" {
 		if src.hits.match != "" && src.gather && src.few == nil {
-			keys := "SELECT rowid FROM users_fts WHERE users_fts MATCH " + l.arg(src.hits.match)
-			if src.byID {
-				keys += " UNION ALL SELECT key FROM users WHERE id >= " + l.arg(f.Query) + " AND id < " + l.arg(f.Query+"~")
-			}
-			l.add("u.key IN (" + keys + ")")
+			l.add("u.key IN (" + src.found(l, f) + ")")
 		}
 		if like := `u.search LIKE ` + l.arg(like(f.Query)) + ` ESCAPE '\'`; src.byID {
 			l.add("(" + like + " OR u.id >= " + l.arg(f.Query) + " AND u.id < " + l.arg(f.Query+"~") + ")")
