@@ -65,6 +65,7 @@ var eventTexts = map[string]string{
 	"user.invited":                            "invited {} as {roles}",
 	"user.roles-changed":                      "changed the roles of {} to {roles}",
 	"user.removed":                            "removed {} from the account",
+	"user.returned":                           "put {} back into the account",
 	"user.disabled":                           "switched {} off in this account",
 	"user.enabled":                            "switched {} on in this account",
 	"user.created":                            "made the user {}",

@@ -11,6 +11,7 @@ type UserDetails struct {
 	VendorMetadata      string // JSON object; never in a token, never seen by customers or Viewers
 	VendorMetadataFixed bool   // set by a migration, which no later one may change
 	MetadataVersion     int64  // of both
+	Version             int64  // of the rest
 }
 
 // UserMembership is a user in one account, as the user's page shows it.

@@ -91,7 +91,7 @@ func TestAttack_T13_NextRequestOfAUser(t *testing.T) {
 			return w.store.ChangeMemberRoles(ctx, cli, "nord", id, []string{"read-only"})
 		},
 		"switch":     func(w *site, id string) error { return w.store.SetMemberDisabled(ctx, cli, "nord", id, true) },
-		"membership": func(w *site, id string) error { return w.store.RemoveMember(ctx, cli, "nord", id) },
+		"membership": func(w *site, id string) error { _, err := w.store.RemoveMember(ctx, cli, "nord", id); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachPeople(t, func(t *testing.T, w *site) {

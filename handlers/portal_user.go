@@ -23,7 +23,7 @@ func (s *server) portalUserRoutes() []portalRoute {
 		{get, "/portal/users/:id", backoffice.ReadUsers, s.showPortalUser},
 		{post, "/portal/users/:id/roles", backoffice.WriteUsers, s.savePortalRoles},
 		{post, "/portal/users/:id/disabled", backoffice.WriteUsers, s.savePortalDisabled},
-		{post, "/portal/users/:id/invitation", backoffice.WriteUsers, s.resendPortalInvitation},
+		{post, "/portal/users/:id/invitation", backoffice.WriteUsers, s.sendPortalInvitation},
 		{get, "/portal/users/:id/removal", backoffice.DeleteUsers, s.showPortalRemoval},
 		{post, "/portal/users/:id/removal", backoffice.DeleteUsers, s.removePortalUser},
 	}
@@ -208,12 +208,25 @@ func (s *server) savePortalDisabled(c *call) error {
 	return c.saved(s.portalUserPath(c), ui.ToastProps{Text: text}, nil)
 }
 
-func (s *server) resendPortalInvitation(c *call) error {
+// sendPortalInvitation sends the invitation that waits again, or invites who was
+// added silently.
+func (s *server) sendPortalInvitation(c *call) error {
 	account, err := c.here()
 	if err != nil {
 		return err
 	}
 	i, err := c.store().OpenInvitation(c.ctx(), account.Key, c.Param("id"))
+	if errors.Is(err, backoffice.ErrNotFound) {
+		u, err := c.store().InviteMember(c.ctx(), c.actor, account.ID, c.Param("id"), auth.InvitationToken.New)
+		var refusal backoffice.Refusal
+		if errors.As(err, &refusal) {
+			return s.portalUser(c, http.StatusUnprocessableEntity, nil, backoffice.Problems{"invitation": refusal.Error()})
+		}
+		if err != nil {
+			return err
+		}
+		return c.saved(s.portalUserPath(c), ui.ToastProps{Text: u.Email + " was invited."}, nil)
+	}
 	if err != nil {
 		return err
 	}
@@ -242,7 +255,7 @@ func (s *server) removalPage(c *call, status int, refused string) error {
 func (s *server) showPortalRemoval(c *call) error { return s.removalPage(c, http.StatusOK, "") }
 
 func (s *server) removePortalUser(c *call) error {
-	err := c.store().RemoveMember(c.ctx(), c.actor, c.actor.Account.ID, c.Param("id"))
+	_, err := c.store().RemoveMember(c.ctx(), c.actor, c.actor.Account.ID, c.Param("id"))
 	var refusal backoffice.Refusal
 	if errors.As(err, &refusal) {
 		return s.removalPage(c, http.StatusUnprocessableEntity, refusal.Error())

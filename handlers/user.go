@@ -3,7 +3,6 @@ package handlers
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -25,6 +24,8 @@ func (s *server) userRoutes() []route {
 		{get, "/backoffice/users/new", write, s.showNewUser},
 		{post, "/backoffice/users", write, s.createUser},
 		{get, "/backoffice/users/:id", read, s.showUser},
+		{get, "/backoffice/users/:id/details", write, s.editUserDetails},
+		{post, "/backoffice/users/:id/details", write, s.saveUserDetails},
 		{post, "/backoffice/users/:id/lock", write, s.lockUser},
 		{post, "/backoffice/users/:id/unlock", write, s.unlockUser},
 		{post, "/backoffice/users/:id/sessions/end", write, s.endSessionsOfUser},
@@ -33,7 +34,10 @@ func (s *server) userRoutes() []route {
 		{get, "/backoffice/users/:id/memberships/:account/roles", write, s.showUserRoles},
 		{post, "/backoffice/users/:id/memberships/:account/roles", write, s.saveUserRoles},
 		{post, "/backoffice/users/:id/memberships/:account/disabled", write, s.setUserDisabled},
+		{post, "/backoffice/users/:id/memberships/:account/invitation", write, s.inviteMember},
+		{get, "/backoffice/users/:id/memberships/:account/removal", write, s.askUserRemoval},
 		{post, "/backoffice/users/:id/memberships/:account/removal", write, s.removeUser},
+		{post, "/backoffice/users/:id/memberships/:account/restoration", write, s.returnUser},
 		{get, "/backoffice/users/:id/metadata", write, s.showSessionMetadata},
 		{post, "/backoffice/users/:id/metadata", write, s.saveSessionMetadata},
 		{get, "/backoffice/users/:id/secure-metadata", backoffice.ReadSecureMetadata, s.showSecureMetadata},
@@ -63,112 +67,6 @@ func (c *call) liveUser() (backoffice.UserDetails, error) {
 func (c *call) userScene(u backoffice.UserDetails) views.UserScene {
 	return views.UserScene{Base: c.s.base, User: u, Now: c.s.now(), MayWrite: c.may(backoffice.WriteAllUsers), Secure: c.may(backoffice.ReadSecureMetadata),
 		Days: accountView(c.QueryParams()).Days}
-}
-
-func (s *server) showUser(c *call) error {
-	u, err := c.user()
-	if err != nil {
-		return err
-	}
-	scene, st, ctx := c.userScene(u), c.store(), c.ctx()
-	if !scene.Secure {
-		scene.User.VendorMetadata = ""
-	}
-	if scene.Memberships, err = st.UserMemberships(ctx, u.Key); err != nil {
-		return err
-	}
-	sessions, err := st.UserSessions(ctx, u.Key)
-	if err != nil {
-		return err
-	}
-	for _, x := range sessions {
-		scene.Sessions = append(scene.Sessions, views.UserSessionLine{UserSession: x.UserSession, Account: x.Account})
-	}
-	if scene.MFA, err = st.MFA(ctx, backoffice.MFAHolder{Kind: backoffice.ActorUser, Key: u.Key}); err != nil {
-		return err
-	}
-	today := backoffice.DayOf(s.now())
-	first := today - backoffice.Day(scene.Days) + 1
-	scene.Visits = views.AccountVisits{First: first.Start(), Counts: make([]int, scene.Days), Before: make([]int, scene.Days)}
-	days, err := st.UserVisitsByDay(ctx, u.Key, first-backoffice.Day(scene.Days), today)
-	if err != nil {
-		return err
-	}
-	for _, d := range days {
-		if d.Day >= first {
-			scene.Visits.Counts[d.Day-first] = int(d.Visits)
-		} else {
-			scene.Visits.Before[int(d.Day-first)+scene.Days] = int(d.Visits)
-		}
-	}
-	events, err := st.Events(ctx, backoffice.EventFilter{Object: u.ID}, "", recentEvents)
-	if err != nil {
-		return err
-	}
-	scene.Events = views.RecentEventsProps{Rows: events.Rows, Now: scene.Now, All: s.link("/backoffice/audit?q=" + url.QueryEscape(u.ID)),
-		Event: func(id string) string { return s.link("/backoffice/audit/" + id) }}
-	name := u.Name
-	if name == "" {
-		name = u.Email
-	}
-	page, err := c.page(name, views.PartUsers)
-	if err != nil {
-		return err
-	}
-	return c.render(http.StatusOK, page, views.UserPage(scene))
-}
-
-// changeUser does one act on the user that the path names, and leads back to
-// where the form stood.
-func (c *call) changeUser(act store.UserChange, toast ui.ToastProps) error {
-	form, err := c.fields("next")
-	if err != nil {
-		return err
-	}
-	id := c.param("id")
-	err = c.store().ChangeUser(c.ctx(), c.actor, id, act)
-	var refusal backoffice.Refusal
-	if errors.As(err, &refusal) {
-		toast = ui.ToastProps{Text: "Nothing was changed: " + string(refusal) + ".", Bad: true}
-	} else if err != nil {
-		return err
-	}
-	c.putFlash(toast)
-	return c.Redirect(http.StatusSeeOther, c.s.safeNext(form["next"], userPath(id)))
-}
-
-func (s *server) lockUser(c *call) error {
-	return c.changeUser(store.SetLocked(true), ui.ToastProps{Text: "Locked: they can sign in nowhere.", Undo: s.link(userPath(c.param("id")) + "/unlock")})
-}
-
-func (s *server) unlockUser(c *call) error {
-	return c.changeUser(store.SetLocked(false), ui.ToastProps{Text: "Unlocked.", Undo: s.link(userPath(c.param("id")) + "/lock")})
-}
-
-func (s *server) endSessionsOfUser(c *call) error {
-	return c.changeUser(store.EndSessions(), ui.ToastProps{Text: "All sessions have ended."})
-}
-
-func (s *server) endSessionOfUser(c *call) error {
-	u, err := c.liveUser()
-	if err != nil {
-		return err
-	}
-	if err := c.store().EndUserSession(c.ctx(), c.actor, u.Key, c.param("session")); err != nil {
-		return err
-	}
-	return c.saved(userPath(u.ID)+"#sessions", ui.ToastProps{Text: "The session has ended."}, nil)
-}
-
-func (s *server) resetSecondFactors(c *call) error {
-	u, err := c.liveUser()
-	if err != nil {
-		return err
-	}
-	if err := c.store().ResetMFA(c.ctx(), c.actor, backoffice.MFAHolder{Kind: backoffice.ActorUser, Key: u.Key}); err != nil {
-		return err
-	}
-	return c.saved(userPath(u.ID)+"#mfa", ui.ToastProps{Text: "The second factors are gone. Where they are demanded, new ones are enrolled at the next sign-in."}, nil)
 }
 
 // membership is what the path names: a user in one of their accounts.
@@ -241,38 +139,6 @@ func chosen(keys []string) map[string]bool {
 		set[k] = true
 	}
 	return set
-}
-
-func (s *server) setUserDisabled(c *call) error {
-	form, err := c.fields("on")
-	if err != nil {
-		return err
-	}
-	scene, a, err := c.membership()
-	if err != nil {
-		return err
-	}
-	on := form["on"] == "true"
-	if err := c.store().SetMemberDisabled(c.ctx(), c.actor, a.ID, scene.User.ID, on); err != nil {
-		return err
-	}
-	toast := ui.ToastProps{Text: "Enabled in “" + a.Name + "”."}
-	if on {
-		toast = ui.ToastProps{Text: "Disabled in “" + a.Name + "”: their sessions there have ended.",
-			Undo: s.link(userPath(scene.User.ID) + "/memberships/" + a.ID + "/disabled"), Hidden: []ui.Pair{{Name: "on", Value: "false"}}}
-	}
-	return c.saved(userPath(scene.User.ID)+"#accounts", toast, nil)
-}
-
-func (s *server) removeUser(c *call) error {
-	scene, a, err := c.membership()
-	if err != nil {
-		return err
-	}
-	if err := c.store().RemoveMember(c.ctx(), c.actor, a.ID, scene.User.ID); err != nil {
-		return err
-	}
-	return c.saved(userPath(scene.User.ID)+"#accounts", ui.ToastProps{Text: "Removed from “" + a.Name + "”."}, nil)
 }
 
 func (s *server) askUserDeletion(c *call) error {

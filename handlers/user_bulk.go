@@ -29,7 +29,7 @@ func userChange(act views.UserAct, role string) store.UserChange {
 	case "role-taken":
 		return store.TakeRole(role)
 	case "invitation":
-		return store.ResendInvitationsOf(auth.InvitationToken.New)
+		return store.InviteEverywhere(auth.InvitationToken.New)
 	case "lock":
 		return store.SetLocked(true)
 	case "unlock":

@@ -63,6 +63,20 @@ CREATE TABLE binned_memberships (
 ) {{.ByKey}};
 CREATE INDEX binned_memberships_account ON binned_memberships (account_key);
 
+-- Memberships that were taken away singly, for as long as that can be undone.
+CREATE TABLE removed_memberships (
+  id          TEXT {{.Raw}} NOT NULL PRIMARY KEY,
+  user_key    BIGINT NOT NULL REFERENCES users (key),
+  account_key BIGINT NOT NULL REFERENCES accounts (key),
+  status      TEXT NOT NULL,
+  disabled    BOOLEAN NOT NULL,
+  created_at  BIGINT NOT NULL,
+  roles       TEXT NOT NULL,       -- keys, parted by spaces
+  removed_at  BIGINT NOT NULL
+);
+CREATE INDEX removed_memberships_user ON removed_memberships (user_key, account_key);
+CREATE INDEX removed_memberships_account ON removed_memberships (account_key);
+
 -- Visits outlive the membership in which they were made: what they add up to
 -- waits here for a membership of the same user in the same account.
 CREATE TABLE former_members (

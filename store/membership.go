@@ -146,9 +146,10 @@ func (s *Store) ChangeMemberRoles(ctx context.Context, actor backoffice.Actor, a
 }
 
 // RemoveMember takes a user out of an account; their sessions in it end at once.
-// Errors: ErrNotFound, ErrForbidden, a Refusal.
-func (s *Store) RemoveMember(ctx context.Context, actor backoffice.Actor, accountID, userID string) error {
-	return s.update(ctx, actor, func(t *tx) error {
+// It returns the removal's ID, by which RestoreMember takes it back. Errors:
+// ErrNotFound, ErrForbidden, a Refusal.
+func (s *Store) RemoveMember(ctx context.Context, actor backoffice.Actor, accountID, userID string) (removal string, err error) {
+	err = s.update(ctx, actor, func(t *tx) error {
 		m, err := t.memberOf(accountID, userID)
 		if err != nil {
 			return err
@@ -162,6 +163,10 @@ func (s *Store) RemoveMember(ctx context.Context, actor backoffice.Actor, accoun
 		if _, err := t.endUserSessions(m.user.Key, m.account.Key, nil); err != nil {
 			return err
 		}
+		removal = newID()
+		if err := t.keepRemoved(removal, m); err != nil {
+			return err
+		}
 		if err := t.deleteMembership(m.standing.Membership); err != nil {
 			return err
 		}
@@ -170,8 +175,9 @@ func (s *Store) RemoveMember(ctx context.Context, actor backoffice.Actor, accoun
 			roles = append(roles, r.Name)
 		}
 		return t.record(event{action: "user.removed", kind: "user", id: m.user.ID, name: userLabel(m.user.Name, m.user.Email), accountKey: m.account.Key,
-			before: map[string]any{"account": m.account.Name, "roles": roles, "status": m.standing.Status}})
+			before: map[string]any{"account": m.account.Name, "roles": roles, "status": m.standing.Status}, undo: removal})
 	})
+	return removal, err
 }
 
 // firstRefusal is the first sentence of refusals joined.

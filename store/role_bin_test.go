@@ -63,7 +63,7 @@ func TestDeletionOfARoleIsUndone(t *testing.T) {
 			t.Errorf("the trail does not offer to undo it: %+v, %v", row, err)
 		}
 		// One is changed since, one is gone, one comes back from the bin meanwhile.
-		if err := errors.Join(s.ChangeMemberRoles(ctx, cli, "nord", users["c"], []string{"admin"}), s.RemoveMember(ctx, cli, "nord", users["d"])); err != nil {
+		if err := errors.Join(s.ChangeMemberRoles(ctx, cli, "nord", users["c"], []string{"admin"}), removeMember(s, "nord", users["d"])); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.RestoreUser(ctx, cli, users["e"]); err != nil {

@@ -146,6 +146,10 @@ func (s *Store) RestoreUser(ctx context.Context, actor backoffice.Actor, id stri
 }
 
 func (t *tx) restoreUser(u backoffice.User) error {
+	var deleted int64
+	if err := t.get(`SELECT deleted_at FROM users WHERE key = $1`, u.Key).Scan(&deleted); err != nil {
+		return err
+	}
 	if err := t.one(`UPDATE users SET deleted_at = NULL, deletion_id = NULL, version = version + 1 WHERE key = $1`, u.Key); err != nil {
 		return err
 	}
@@ -174,9 +178,9 @@ func (t *tx) restoreUser(u backoffice.User) error {
 		if err != nil {
 			return err
 		}
-		status := backoffice.MembershipStatus(m.status)
-		if status == backoffice.Invited {
-			status = backoffice.PendingLogin // the invitation is dead
+		status, err := t.statusAgain(m.account, u.Key, backoffice.MembershipStatus(m.status), deleted)
+		if err != nil {
+			return err
 		}
 		created := time.UnixMicro(m.created).UTC()
 		if m.binned {
@@ -264,6 +268,7 @@ func (s *Store) PurgeUsers(ctx context.Context, limit int) (n int, err error) {
 			for _, text := range []string{
 				`DELETE FROM passwords WHERE user_key = $1`,
 				`DELETE FROM binned_memberships WHERE user_key = $1`,
+				`DELETE FROM removed_memberships WHERE user_key = $1`,
 				`DELETE FROM invitations WHERE user_key = $1`,
 				`UPDATE users SET email = '', name = '', name_sort = '', search = '', metadata = '{}', vendor_metadata = '{}' WHERE key = $1`,
 			} {

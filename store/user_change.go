@@ -11,7 +11,7 @@ import (
 )
 
 const selectUserDetails = `SELECT u.key, u.id, u.email, u.name, u.created_at, u.verified, u.locked, u.factors, COALESCE(u.deleted_at, 0), COALESCE(u.deletion_id, ''),
-	u.metadata, u.vendor_metadata, u.vendor_metadata_fixed, u.metadata_version,
+	u.metadata, u.vendor_metadata, u.vendor_metadata_fixed, u.metadata_version, u.version,
 	COALESCE(e.accounts, 0), COALESCE(e.days, 0), COALESCE(e.last_visit_at, 0), COALESCE(e.roles, '')
 	FROM users u LEFT JOIN user_engagement e ON e.user_key = u.key WHERE u.id = $1 AND u.purged_at IS NULL`
 
@@ -21,7 +21,7 @@ func (s *Store) User(ctx context.Context, id string) (backoffice.UserDetails, er
 	f := []foundUser{{}}
 	var factors int64
 	if err := s.query().row(ctx, selectUserDetails, id).Scan(&u.Key, &u.ID, &u.Email, &u.Name, micros{&u.CreatedAt}, &u.Verified, &u.Locked, &factors,
-		zeroMicros{&u.DeletedAt}, &u.DeletionID, &u.Metadata, &u.VendorMetadata, &u.VendorMetadataFixed, &u.MetadataVersion,
+		zeroMicros{&u.DeletedAt}, &u.DeletionID, &u.Metadata, &u.VendorMetadata, &u.VendorMetadataFixed, &u.MetadataVersion, &u.Version,
 		&u.Accounts, &u.Days, zeroMicros{&u.LastVisit}, &f[0].roles); err != nil {
 		return u, err
 	}
@@ -291,31 +291,6 @@ func (t *tx) moveRole(u backoffice.User, key string, give bool) (string, error) 
 		return "they have it already", nil
 	}
 	return "they do not have it", nil
-}
-
-// ResendInvitationsOf sends every open invitation of a user again, with new
-// links.
-func ResendInvitationsOf(mint backoffice.Mint) UserChange {
-	return func(t *tx, u backoffice.User) (string, error) {
-		rows, err := t.rows(t.ctx, `SELECT id FROM invitations WHERE user_key = $1 AND accepted_at IS NULL AND revoked_at IS NULL ORDER BY key`, u.Key)
-		ids, err := collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return })
-		if err != nil {
-			return "", err
-		}
-		sent := 0
-		for _, id := range ids {
-			if _, err := t.resend(id, mint); errors.Is(err, backoffice.ErrNotFound) {
-				continue // of an account in the bin
-			} else if err != nil {
-				return "", err
-			}
-			sent++
-		}
-		if sent == 0 {
-			return "no open invitation", nil
-		}
-		return "", nil
-	}
 }
 
 // CreatedUser is what "Create user" fills in.

@@ -247,6 +247,8 @@ func (v EventsView) undo(e backoffice.EventRow) eventUndo {
 		return eventUndo{"/backoffice/restorations", "deletion", e.Undo, "Undo: restore from the bin"}
 	case e.ObjectKind == "role" && v.MayRoles:
 		return eventUndo{RoleRestorationsPath, "role", e.ObjectID, "Undo: bring the role back"}
+	case e.Action == "user.removed" && v.MayUsers:
+		return eventUndo{ReturnPath(e.ObjectID, e.AccountID), "removal", e.Undo, "Undo: put back into the account"}
 	case e.Action == "user.deleted" && v.MayUsers:
 		return eventUndo{UserPath("", e.ObjectID) + "/restoration", "", "", "Undo: restore from the bin"}
 	}

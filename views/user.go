@@ -22,6 +22,52 @@ type UserScene struct {
 	MFA         backoffice.MFA
 	Visits      AccountVisits
 	Events      RecentEventsProps
+	Edit        *UserDetailsEdit // the form in place of the details
+}
+
+// Sections of the page.
+const (
+	UserAccountsID   = "accounts"
+	UserEngagementID = "engagement"
+	UserSessionsID   = "sessions"
+	UserDetailsID    = "details"
+	UserFactorsID    = "mfa"
+)
+
+// UserSectionIDs are the sections that are replaced one by one.
+func UserSectionIDs() []string {
+	return []string{UserAccountsID, UserEngagementID, UserSessionsID, UserDetailsID, UserFactorsID}
+}
+
+// UserDetailsEdit is the form that changes who a user is, as it was typed.
+type UserDetailsEdit struct {
+	Name, Email string
+	Version     int64
+	Conflict    bool
+	Problems    backoffice.Problems
+}
+
+func (s UserScene) mayEdit() bool { return s.MayWrite && s.User.DeletedAt.IsZero() }
+
+// stored is who the user is by now, for who typed something else meanwhile.
+func (s UserScene) stored() string {
+	if s.User.Name == "" {
+		return s.User.Email
+	}
+	return s.User.Name + ", " + s.User.Email
+}
+
+// invitation is what can be sent to who has not come in yet; "" for nothing.
+func (s UserScene) invitation(m backoffice.UserMembership) string {
+	switch {
+	case m.Disabled || s.User.Locked:
+		return ""
+	case m.Status == backoffice.Invited:
+		return "Resend invitation"
+	case m.Status == backoffice.PendingLogin:
+		return "Send invitation"
+	}
+	return ""
 }
 
 // UserSessionLine is a running session of a user.
@@ -32,6 +78,12 @@ type UserSessionLine struct {
 
 // UserPath is the address of a user's page.
 func UserPath(base, id string) string { return base + UsersPath + "/" + id }
+
+// ReturnPath is where a user is put back into an account that they were removed
+// from.
+func ReturnPath(user, account string) string {
+	return UserPath("", user) + "/memberships/" + account + "/restoration"
+}
 
 func (s UserScene) path(rest string) string { return UserPath(s.Base, s.User.ID) + rest }
 

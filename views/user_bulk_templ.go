@@ -437,7 +437,7 @@ func (s UserActScene) effect() string {
 	case "role-taken":
 		return say("loses", "lose") + " the role in each of their accounts where they have another one."
 	case "invitation":
-		return say("gets", "get") + " a new mail for each open invitation. The old links are dead."
+		return say("gets", "get") + " a new mail for each open invitation, and one for each account that they wait in without. Old links are dead."
 	case "lock":
 		return "can then sign in nowhere, and their sessions end at once."
 	case "unlock":
