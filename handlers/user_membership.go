@@ -107,7 +107,11 @@ func (s *server) returnUser(c *call) error {
 	}
 	err = c.store().RestoreMember(c.ctx(), c.actor, a.ID, u.ID, form["removal"])
 	if errors.Is(err, backoffice.ErrNotFound) {
-		err = backoffice.Refusal("There is nothing left to undo: it was undone already, or its 30 days are over.")
+		// Who is in the account was put back already; of anybody else nothing is known.
+		if _, _, err := c.membership(); err != nil {
+			return err
+		}
+		err = backoffice.Refusal("There is nothing left to undo.")
 	}
 	if err != nil {
 		return c.refusedOr(err, u.ID)
