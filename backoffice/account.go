@@ -19,6 +19,7 @@ type Account struct {
 	CreatedAt  time.Time
 	DeletedAt  time.Time // zero unless in the bin
 	IsReseller bool
+	SubAccess  AccessDefault // of new memberships
 
 	ParentKey  int64 // 0 at the top
 	ParentID   string

@@ -124,7 +124,7 @@ type AccessDefault string
 
 // The three defaults.
 const (
-	AccessOff    AccessDefault = "off"
+	AccessOff    AccessDefault = ""
 	AccessOn     AccessDefault = "on"
 	AccessAlways AccessDefault = "always" // every membership has it, and none can lose it singly
 )

@@ -46,15 +46,20 @@ type RunningSession struct {
 // Standing is how a user stands in an account, read anew with each request.
 type Standing struct {
 	Account    AccountRef
-	Membership int64 // key; of a grant's standing, once there are grants, 0
+	Membership int64 // key; 0 where only a grant leads in
 	Status     MembershipStatus
 	Disabled   bool
-	Roles      []Role
+	Granted    bool   // a grant from above leads in
+	Roles      []Role // that hold: of the membership and of grants
 	LastVisit  time.Time
 }
 
 // Enters reports whether the user may sign in to the account.
-func (s Standing) Enters() bool { return !s.Disabled && s.Status != NotActive }
+func (s Standing) Enters() bool { return s.Granted || s.Accepts() }
+
+// Accepts reports whether the user may sign in by their membership: doing so
+// accepts it.
+func (s Standing) Accepts() bool { return s.Membership != 0 && !s.Disabled && s.Status != NotActive }
 
 // SignedInUser is what a request of a user is judged by: the session, whose it
 // is, how they stand in its account, and what is demanded of them.

@@ -68,11 +68,11 @@ func (s *server) serveUser(r portalRoute) echo.HandlerFunc {
 func (c *call) portal(title, part string) (views.Page, error) {
 	p := c.s.gate(c, title)
 	p.Actor = views.Actor{Name: c.actor.Label(), Email: c.actor.Email}
-	list, err := c.store().Standings(c.ctx(), c.actor.Key)
+	list, more, err := c.store().Standings(c.ctx(), c.actor.Key, "")
 	if err != nil {
 		return p, err
 	}
-	portal := &views.PortalFrame{Account: c.actor.Account, Accounts: list}
+	portal := &views.PortalFrame{Account: c.actor.Account, Accounts: list, More: more}
 	p.Portal = portal
 	p.Nav = views.PortalNavigation(c.s.base, part, c.actor)
 	if t, ok := c.takeFlash(); ok {

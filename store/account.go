@@ -19,6 +19,7 @@ var accountColumns = columns[backoffice.Account]{
 	{"created_at", func(a *backoffice.Account) any { return micros{&a.CreatedAt} }},
 	{"deleted_at", func(a *backoffice.Account) any { return nullMicros{&a.DeletedAt} }},
 	{"is_reseller", func(a *backoffice.Account) any { return &a.IsReseller }},
+	{"sub_access", func(a *backoffice.Account) any { return word[backoffice.AccessDefault]{&a.SubAccess} }},
 	{"parent_key", func(a *backoffice.Account) any { return nullable{&a.ParentKey} }},
 	{"primary_user_key", func(a *backoffice.Account) any { return nullable{&a.PrimaryUserKey} }},
 	{"primary_email", func(a *backoffice.Account) any { return &a.PrimaryEmail }},
@@ -192,6 +193,9 @@ func accountPayload(a backoffice.Account) map[string]any {
 	put("logo", a.LogoTag)
 	if a.IsReseller {
 		p["is_reseller"] = true
+	}
+	if a.SubAccess != backoffice.AccessOff {
+		p["sub_access"] = a.SubAccess
 	}
 	return p
 }

@@ -403,7 +403,24 @@ func (c *check) forest() error {
 	for _, id := range ids {
 		c.found("hierarchy", nextCounter, "the parent of account %s is missing or in the bin", id)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	rows, err = c.r.rows(c.ctx, `SELECT a.id, a.path <> COALESCE(p.path || p.key || '/', '') FROM accounts a LEFT JOIN accounts p ON p.key = a.parent_key
+		WHERE a.path <> COALESCE(p.path || p.key || '/', '') OR a.has_policy <> EXISTS (SELECT 1 FROM policies l WHERE l.account_key = a.key) ORDER BY a.key LIMIT 1000`)
+	return eachRow(rows, err, func(r rowScanner) error {
+		var id string
+		var path bool
+		if err := r.Scan(&id, &path); err != nil {
+			return err
+		}
+		if path {
+			c.found("hierarchy", nextCounter, "the path of account %s is not that of its parent", id)
+		} else {
+			c.found("hierarchy", nextCounter, "account %s and its policy disagree about whether there is one", id)
+		}
+		return nil
+	})
 }
 
 // figures compares the counters of the dashboard with what was counted.

@@ -169,3 +169,20 @@ func asInt(v any) (int64, error) {
 	}
 	return 0, fmt.Errorf("%T where an integer was expected", v)
 }
+
+// word stores a word that has a type of its own.
+type word[T ~string] struct{ w *T }
+
+func (w word[T]) Scan(v any) error {
+	switch v := v.(type) {
+	case string:
+		*w.w = T(v)
+	case []byte:
+		*w.w = T(v)
+	default:
+		return fmt.Errorf("%T where a word was expected", v)
+	}
+	return nil
+}
+
+func (w word[T]) Value() (driver.Value, error) { return string(*w.w), nil }

@@ -14,7 +14,7 @@ import (
 // column, and a column without field, are named here.
 func TestAccountColumns(t *testing.T) {
 	derived := []string{"Key", "ParentID", "ParentName", "PrimaryUserID", "PrimaryName", "HasLogo"} // read from elsewhere
-	kept := []string{"key", "deletion_id", "name_sort", "search"}                                   // no field of an account
+	kept := []string{"key", "deletion_id", "name_sort", "search", "path", "has_policy"}             // no field of an account
 	holdColumns(t, "accounts", accountColumns, derived, kept)
 }
 

@@ -61,7 +61,7 @@ func invitationOffer(ctx context.Context, r reader, hash []byte, now time.Time) 
 	}
 	o.SetsPassword = !verified || credentials == 0
 	o.AsksCode = o.SetsPassword && i.Copied
-	o.Policy, err = heldTo(ctx, r, i.UserKey, i.AccountID)
+	o.Policy, err = heldTo(ctx, r, now, i.UserKey, i.AccountID)
 	return o, err
 }
 

@@ -29,7 +29,7 @@ func (t *tx) mayManage(account int64, staff backoffice.StaffPermission, here bac
 	if t.actor.Account.Key != account {
 		return backoffice.ErrNotFound
 	}
-	standing, err := standingIn(t.ctx, t, t.actor.Key, account)
+	standing, err := standingIn(t.ctx, t, t.now, t.actor.Key, account)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (t *tx) memberOf(accountID, userID string) (m memberRow, err error) {
 	if m.user, err = readUser(t.ctx, t, selectUserByID, userID); err != nil {
 		return m, err
 	}
-	m.standing, err = standingIn(t.ctx, t, m.user.Key, m.account.Key)
+	m.standing, err = membershipIn(t.ctx, t, m.user.Key, m.account.Key)
 	return m, err
 }
 
@@ -240,7 +240,7 @@ func (s *Store) Member(ctx context.Context, a backoffice.Account, userID string)
 	if len(found) == 0 {
 		return m, nil, backoffice.ErrNotFound
 	}
-	standing, err := standingIn(ctx, s.query(), u.Key, a.Key)
+	standing, err := membershipIn(ctx, s.query(), u.Key, a.Key)
 	for _, r := range standing.Roles {
 		roles = append(roles, r.Key)
 	}

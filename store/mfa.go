@@ -420,7 +420,7 @@ func (t *tx) removedFactor(h backoffice.MFAHolder, word string, keep []byte) err
 		left |= backoffice.Passkey
 	}
 	if left == 0 {
-		forced, err := mfaForced(t.ctx, t, h)
+		forced, err := mfaForced(t.ctx, t, t.now, h)
 		if err != nil {
 			return err
 		}
@@ -441,14 +441,14 @@ func (t *tx) removedFactor(h backoffice.MFAHolder, word string, keep []byte) err
 // MFAForced reports whether a second factor is demanded of somebody: of a user
 // by a policy of theirs, of staff by the owners.
 func (s *Store) MFAForced(ctx context.Context, h backoffice.MFAHolder) (bool, error) {
-	return mfaForced(ctx, s.query(), h)
+	return mfaForced(ctx, s.query(), s.Now(), h)
 }
 
-func mfaForced(ctx context.Context, r reader, h backoffice.MFAHolder) (bool, error) {
+func mfaForced(ctx context.Context, r reader, now time.Time, h backoffice.MFAHolder) (bool, error) {
 	if h.Kind == backoffice.ActorStaff {
 		return staffMFAForced(ctx, r)
 	}
-	p, err := policyForUser(ctx, r, h.Key)
+	p, err := policyForUser(ctx, r, now, h.Key)
 	return p.MFAForce > backoffice.DontForce, err
 }
 

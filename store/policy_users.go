@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"steward/backoffice"
 )
@@ -15,7 +16,7 @@ import (
 const heldBy = `m.status = 'activated' AND NOT m.disabled`
 
 // PolicyForUser returns the strictest of the policies of all the user's
-// accounts, setting by setting, counting accepted memberships; without any it
+// accounts, setting by setting, counting accepted memberships and grants; without any it
 // is the environment's default. Limits of sessions are those of the session's
 // account: see backoffice.HeldTo. Errors: ErrNotFound.
 func (s *Store) PolicyForUser(ctx context.Context, userID string) (backoffice.Policy, error) {
@@ -23,10 +24,10 @@ func (s *Store) PolicyForUser(ctx context.Context, userID string) (backoffice.Po
 	if err != nil {
 		return backoffice.Policy{}, err
 	}
-	return policyForUser(ctx, s.query(), u.Key)
+	return policyForUser(ctx, s.query(), s.Now(), u.Key)
 }
 
-func policyForUser(ctx context.Context, r reader, user int64) (backoffice.Policy, error) {
+func policyForUser(ctx context.Context, r reader, now time.Time, user int64) (backoffice.Policy, error) {
 	environment, err := environmentPolicy(ctx, r)
 	if err != nil {
 		return backoffice.Policy{}, err
@@ -34,10 +35,13 @@ func policyForUser(ctx context.Context, r reader, user int64) (backoffice.Policy
 	rows, err := r.rows(ctx, `WITH RECURSIVE up (account, key, parent_key, level) AS (
 			SELECT a.key, a.key, a.parent_key, 0 FROM memberships m JOIN accounts a ON a.key = m.account_key
 			WHERE m.user_key = $1 AND `+heldBy+` AND a.deleted_at IS NULL
+			UNION
+			SELECT a.key, a.key, a.parent_key, 0 FROM `+grantTables+` CROSS JOIN accounts a
+			WHERE m.user_key = $1 AND `+grants(2)+` AND a.has_policy AND `+lies+`
 			UNION ALL
 			SELECT up.account, p.key, p.parent_key, up.level + 1 FROM up JOIN accounts p ON p.key = up.parent_key WHERE up.level < 64)
 		SELECT up.account, up.level, p.version, `+policyColumns.names("p.")+` FROM up JOIN policies p ON p.account_key = up.key
-		ORDER BY up.account, up.level DESC`, user)
+		ORDER BY up.account, up.level DESC`, user, now.UnixMicro())
 	chains, err := policyChains(rows, err)
 	if err != nil {
 		return backoffice.Policy{}, err

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,28 +20,12 @@ const (
 	userDeviceLife = deviceLife
 )
 
-// signInMethod stores a backoffice.SignInMethod.
-type signInMethod struct{ m *backoffice.SignInMethod }
-
-func (m signInMethod) Scan(v any) error {
-	switch v := v.(type) {
-	case string:
-		*m.m = backoffice.SignInMethod(v)
-	case []byte:
-		*m.m = backoffice.SignInMethod(v)
-	default:
-		return fmt.Errorf("%T where a method was expected", v)
-	}
-	return nil
-}
-
-func (m signInMethod) Value() (driver.Value, error) { return string(*m.m), nil }
-
 // PendingSignIn is a sign-in under way: a first credential was right.
 type PendingSignIn struct {
 	User  backoffice.User
 	Facts backoffice.SignInFacts
 	Next  string // where the user wanted to go
+	More  bool   // there are further accounts, which Facts leaves out
 }
 
 // Step is what the user has to do next.
@@ -64,7 +47,7 @@ func (s *Store) SignInPolicy(ctx context.Context, email string) (backoffice.Poli
 	if err != nil && !errors.Is(err, backoffice.ErrNotFound) {
 		return backoffice.Policy{}, err
 	}
-	return policyForUser(ctx, s.query(), user)
+	return policyForUser(ctx, s.query(), s.Now(), user)
 }
 
 // BeginSignIn notes that a first credential of a user was right; hash is that of
@@ -107,14 +90,17 @@ func pendingSignIn(ctx context.Context, r reader, hash []byte, now time.Time) (p
 	dest := append([]any{&p.User.Key}, userColumns.scan(&p.User)...)
 	if err := r.row(ctx, `SELECT u.key, `+userColumns.names("u.")+`, u.factors, x.method, x.mfa_at, x.next, x.chosen FROM pending_sign_ins x
 		JOIN users u ON u.key = x.user_key AND u.deleted_at IS NULL WHERE x.token_hash = $1 AND x.expires_at > $2`, nonNil(hash), now.UnixMicro()).
-		Scan(append(dest, &factors, signInMethod{&p.Facts.Method}, zeroMicros{&p.Facts.MFAAt}, &p.Next, &p.Facts.Chosen)...); err != nil {
+		Scan(append(dest, &factors, word[backoffice.SignInMethod]{&p.Facts.Method}, zeroMicros{&p.Facts.MFAAt}, &p.Next, &p.Facts.Chosen)...); err != nil {
 		return p, err
 	}
 	p.Facts.Factors = backoffice.MFAMethods(factors)
-	if p.Facts.Accounts, err = standings(ctx, r, p.User.Key); err != nil {
+	if p.Facts.Accounts, p.More, err = standings(ctx, r, now, p.User.Key, ""); err != nil {
 		return p, err
 	}
-	if p.Facts.Policy, err = policyForUser(ctx, r, p.User.Key); err != nil {
+	if p.Facts.Accounts, err = withStanding(ctx, r, now, p.User.Key, p.Facts.Accounts, p.Facts.Chosen); err != nil {
+		return p, err
+	}
+	if p.Facts.Policy, err = policyForUser(ctx, r, now, p.User.Key); err != nil {
 		return p, err
 	}
 	return p, p.heldToEntered(ctx, r)
@@ -242,7 +228,7 @@ func (s *Store) KnownUserDevice(ctx context.Context, email string, hash []byte) 
 	if err != nil || !until.After(now) {
 		return err == nil, false, err
 	}
-	p, err := policyForUser(ctx, s.query(), user)
+	p, err := policyForUser(ctx, s.query(), s.Now(), user)
 	// The policy in force now decides, not the one that was.
 	return err == nil, p.RememberDays > 0 && under == p.RememberedUnder() && now.Before(since.Add(time.Duration(p.RememberDays)*24*time.Hour)), err
 }
@@ -259,7 +245,7 @@ func (s *Store) AddUserDevice(ctx context.Context, userKey int64, hash, replaces
 			(SELECT token_hash FROM user_devices WHERE user_key = $1 ORDER BY created_at DESC LIMIT $2)`, userKey, devicesKept-1); err != nil {
 			return err
 		}
-		p, err := policyForUser(t.ctx, t, userKey)
+		p, err := policyForUser(t.ctx, t, t.now, userKey)
 		if err != nil {
 			return err
 		}
@@ -323,7 +309,7 @@ var linkMails = map[string]backoffice.MailKind{LinkSignIn: backoffice.MailSignIn
 
 // UserPolicy is the strictest of the policies of a user's accounts.
 func (s *Store) UserPolicy(ctx context.Context, userKey int64) (backoffice.Policy, error) {
-	return policyForUser(ctx, s.query(), userKey)
+	return policyForUser(ctx, s.query(), s.Now(), userKey)
 }
 
 // MailedLink is a link that came by mail.

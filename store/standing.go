@@ -3,51 +3,186 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"time"
 
 	"steward/backoffice"
 )
 
-// selectStanding lists accounts outside of the bin with how a user, $1, stands in
-// them, roles apart. Access by grant will join it here.
-const selectStanding = `SELECT a.key, a.id, a.name, m.key, m.status, m.disabled, m.last_visit_at
-	FROM memberships m JOIN accounts a ON a.key = m.account_key AND a.deleted_at IS NULL WHERE m.user_key = $1`
+// Access by grant is resolved here and nowhere else: sign-in, sessions, policies,
+// previews and explanations ask with the same conditions.
+const (
+	// grantTables are memberships m with their accounts x, and the grants g that
+	// they were given.
+	grantTables = ` memberships m CROSS JOIN accounts x LEFT JOIN grants g ON g.membership_key = m.key `
+	grantJoin   = ` x.key = m.account_key `
+	// lies is the condition that account a lies below account x, at any depth.
+	lies = ` a.parent_key IS NOT NULL AND a.path >= x.path || x.key || '/' AND a.path < x.path || x.key || '0' AND a.deleted_at IS NULL `
+)
 
-func scanStanding(r rowScanner) (s backoffice.Standing, err error) {
-	err = r.Scan(&s.Account.Key, &s.Account.ID, &s.Account.Name, &s.Membership, &s.Status, &s.Disabled, zeroMicros{&s.LastVisit})
+// grants is the condition that membership m in account x leads into what lies
+// below x at the instant $n: it was accepted and is not switched off, it was
+// given access that has not ended or all of x have it, and x manages sub-accounts.
+func grants(n int) string {
+	at := "$" + strconv.Itoa(n)
+	return grantJoin + ` AND x.is_reseller AND x.deleted_at IS NULL AND m.status = 'activated' AND NOT m.disabled
+		AND (x.sub_access = 'always' OR g.ends_at = 0 OR g.ends_at > ` + at + `) `
+}
+
+// selectStanding is how a user, $1, stands in an account outside of the bin, $2,
+// by membership; the membership is empty where there is none.
+const selectStanding = `SELECT a.key, a.id, a.name, a.parent_key IS NOT NULL, COALESCE(m.key, 0), COALESCE(m.status, ''), COALESCE(m.disabled, FALSE),
+	COALESCE(m.last_visit_at, 0) FROM accounts a LEFT JOIN memberships m ON m.account_key = a.key AND m.user_key = $1
+	WHERE a.key = $2 AND a.deleted_at IS NULL`
+
+var selectGranting = `SELECT m.key FROM accounts a CROSS JOIN ` + grantTables + ` WHERE m.user_key = $1 AND a.key = $2 AND ` + lies + ` AND ` + grants(3) + ` ORDER BY m.key`
+
+// membershipIn is how a user stands in one account by membership alone. Errors:
+// ErrNotFound when they are no member.
+func membershipIn(ctx context.Context, r reader, user, account int64) (backoffice.Standing, error) {
+	s, _, err := readStanding(ctx, r, user, account)
+	if err == nil && s.Membership == 0 {
+		err = backoffice.ErrNotFound
+	}
+	if err == nil {
+		s.Roles, err = heldRoles(ctx, r, s.Membership)
+	}
 	return s, err
 }
 
-// standingIn is how a user stands in one account. Errors: ErrNotFound when they
-// do not stand in it at all.
-func standingIn(ctx context.Context, r reader, user, account int64) (backoffice.Standing, error) {
-	s, err := scanStanding(r.row(ctx, selectStanding+` AND m.account_key = $2`, user, account))
+func readStanding(ctx context.Context, r reader, user, account int64) (s backoffice.Standing, sub bool, err error) {
+	err = r.row(ctx, selectStanding, user, account).Scan(&s.Account.Key, &s.Account.ID, &s.Account.Name, &sub, &s.Membership, &s.Status, &s.Disabled, zeroMicros{&s.LastVisit})
+	return s, sub, err
+}
+
+// standingIn is how a user stands in one account at an instant, by membership and
+// by grants from above. Roles add up; those of a membership that does not let in
+// do not hold. Errors: ErrNotFound when they do not stand in it at all.
+func standingIn(ctx context.Context, r reader, now time.Time, user, account int64) (backoffice.Standing, error) {
+	s, sub, err := readStanding(ctx, r, user, account)
 	if err != nil {
 		return s, err
 	}
-	s.Roles, err = heldRoles(ctx, r, s.Membership)
+	var from []int64
+	if sub {
+		rows, err := r.rows(ctx, selectGranting, user, account, now.UnixMicro())
+		if from, err = collect(rows, err, scanKey); err != nil {
+			return s, err
+		}
+	}
+	s.Granted = len(from) > 0
+	if s.Membership == 0 && !s.Granted {
+		return s, backoffice.ErrNotFound
+	}
+	if s.Membership != 0 && (!s.Granted || s.Accepts()) {
+		from = append(from, s.Membership)
+	}
+	s.Roles, err = heldRoles(ctx, r, from...)
 	return s, err
 }
 
-// standings are all accounts that a user stands in, the one visited last first;
-// roles are left out.
-func standings(ctx context.Context, r reader, user int64) ([]backoffice.Standing, error) {
-	rows, err := r.rows(ctx, selectStanding+` ORDER BY m.last_visit_at DESC, a.name_sort, a.key`, user)
-	return collect(rows, err, scanStanding)
+func scanKey(r rowScanner) (v int64, err error) { err = r.Scan(&v); return }
+
+// maxStandings is how many accounts a list offers at once to who reaches more by
+// grant; the others are found by searching.
+const maxStandings = 100
+
+var (
+	selectStandings = `SELECT a.key, a.id, a.name, m.key, m.status, m.disabled, m.last_visit_at
+		FROM memberships m JOIN accounts a ON a.key = m.account_key AND a.deleted_at IS NULL
+		WHERE m.user_key = $1 AND a.search LIKE $2 ESCAPE '\' ORDER BY m.last_visit_at DESC, a.name_sort, a.key`
+	selectGrantedStandings = `SELECT DISTINCT a.name_sort, a.key, a.id, a.name FROM ` + grantTables + ` CROSS JOIN accounts a WHERE m.user_key = $1 AND ` + grants(3) + ` AND ` + lies + `
+		AND a.search LIKE $2 ESCAPE '\' AND NOT EXISTS (SELECT 1 FROM memberships o WHERE o.account_key = a.key AND o.user_key = $1)
+		ORDER BY a.name_sort, a.key LIMIT $4`
+	selectGrantedMembers = `SELECT DISTINCT a.key FROM ` + grantTables + ` CROSS JOIN memberships o CROSS JOIN accounts a
+		WHERE m.user_key = $1 AND ` + grants(2) + ` AND o.user_key = $1 AND a.key = o.account_key AND ` + lies
+)
+
+// standings are the accounts that a user stands in whose name or ID the query is
+// part of, roles left out: those of their memberships, the one visited last
+// first, then those that grants lead into, by name, of these maxStandings at most.
+// more says that there are others.
+func standings(ctx context.Context, r reader, now time.Time, user int64, query string) (list []backoffice.Standing, more bool, err error) {
+	pattern := like(foldQuery(query))
+	rows, err := r.rows(ctx, selectStandings, user, pattern)
+	list, err = collect(rows, err, func(r rowScanner) (s backoffice.Standing, err error) {
+		err = r.Scan(&s.Account.Key, &s.Account.ID, &s.Account.Name, &s.Membership, &s.Status, &s.Disabled, zeroMicros{&s.LastVisit})
+		return
+	})
+	if err != nil || len(list) == 0 && query == "" { // a grant is a membership's
+		return list, false, err
+	}
+	if len(list) > 1 {
+		rows, err = r.rows(ctx, selectGrantedMembers, user, now.UnixMicro())
+		both, err := collect(rows, err, scanKey)
+		if err != nil {
+			return list, false, err
+		}
+		for i := range list {
+			list[i].Granted = slices.Contains(both, list[i].Account.Key)
+		}
+	}
+	rows, err = r.rows(ctx, selectGrantedStandings, user, pattern, now.UnixMicro(), maxStandings+1)
+	granted, err := collect(rows, err, func(r rowScanner) (s backoffice.Standing, err error) {
+		var sort string
+		s.Granted = true
+		err = r.Scan(&sort, &s.Account.Key, &s.Account.ID, &s.Account.Name)
+		return
+	})
+	if len(granted) > maxStandings {
+		granted, more = granted[:maxStandings], true
+	}
+	return append(list, granted...), more, err
 }
 
-// heldRoles are the roles of a membership, with their permissions.
-func heldRoles(ctx context.Context, r reader, membership int64) ([]backoffice.Role, error) {
-	rows, err := r.rows(ctx, `SELECT o.handle, o.name, o.level, o.permissions FROM membership_roles mr JOIN roles o ON o.key = mr.role_key
-		WHERE mr.membership_key = $1 ORDER BY o.level, o.handle`, membership)
-	return collect(rows, err, func(r rowScanner) (role backoffice.Role, err error) {
-		var permissions string
-		if err := r.Scan(&role.Key, &role.Name, &role.Level, &permissions); err != nil {
-			return role, err
+// withStanding adds an account that a user chose to a list that may be too short
+// to have it.
+func withStanding(ctx context.Context, r reader, now time.Time, user int64, list []backoffice.Standing, accountID string) ([]backoffice.Standing, error) {
+	if accountID == "" || slices.ContainsFunc(list, func(s backoffice.Standing) bool { return s.Account.ID == accountID }) {
+		return list, nil
+	}
+	var key int64
+	err := r.row(ctx, `SELECT key FROM accounts WHERE id = $1 AND deleted_at IS NULL`, accountID).Scan(&key)
+	if err == nil {
+		var s backoffice.Standing
+		if s, err = standingIn(ctx, r, now, user, key); err == nil {
+			list = append(list, s)
 		}
-		role.Permissions, err = permissionsOf(permissions)
-		return role, err
-	})
+	}
+	if errors.Is(err, backoffice.ErrNotFound) {
+		err = nil
+	}
+	return list, err
+}
+
+const selectHeldRoles = `SELECT o.id, o.handle, o.name, o.level, o.permissions FROM membership_roles mr JOIN roles o ON o.key = mr.role_key
+	WHERE mr.membership_key = $1 AND o.deleted_at IS NULL ORDER BY o.level, o.handle`
+
+// heldRoles are the roles of memberships, each once, with their permissions.
+func heldRoles(ctx context.Context, r reader, memberships ...int64) (roles []backoffice.Role, err error) {
+	for _, m := range memberships {
+		rows, err := r.rows(ctx, selectHeldRoles, m)
+		list, err := collect(rows, err, func(r rowScanner) (role backoffice.Role, err error) {
+			var permissions string
+			if err := r.Scan(&role.ID, &role.Key, &role.Name, &role.Level, &permissions); err != nil {
+				return role, err
+			}
+			role.Permissions, err = permissionsOf(permissions)
+			return role, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, role := range list {
+			if !slices.ContainsFunc(roles, func(o backoffice.Role) bool { return o.ID == role.ID }) {
+				roles = append(roles, role)
+			}
+		}
+	}
+	return roles, nil
 }
 
 // permissionsOf reads permissions as a role keeps them.

@@ -15,7 +15,7 @@ var userSessionColumns = columns[backoffice.UserSession]{
 	{"seen_at", func(s *backoffice.UserSession) any { return micros{&s.SeenAt} }},
 	{"proved_at", func(s *backoffice.UserSession) any { return micros{&s.ProvedAt} }},
 	{"mfa_at", func(s *backoffice.UserSession) any { return zeroMicros{&s.MFAAt} }},
-	{"method", func(s *backoffice.UserSession) any { return signInMethod{&s.Method} }},
+	{"method", func(s *backoffice.UserSession) any { return word[backoffice.SignInMethod]{&s.Method} }},
 	{"address", func(s *backoffice.UserSession) any { return &s.Address }},
 	{"user_agent", func(s *backoffice.UserSession) any { return &s.UserAgent }},
 }
@@ -32,29 +32,29 @@ var (
 // still runs is the caller's to ask of it. Errors: ErrNotFound, also when the
 // user stands in the account no more.
 func (s *Store) FindUserSession(ctx context.Context, hash []byte) (backoffice.SignedInUser, error) {
-	return findUserSession(ctx, s.query(), hash)
+	return findUserSession(ctx, s.query(), s.Now(), hash)
 }
 
-func findUserSession(ctx context.Context, r reader, hash []byte) (x backoffice.SignedInUser, err error) {
+func findUserSession(ctx context.Context, r reader, now time.Time, hash []byte) (x backoffice.SignedInUser, err error) {
 	var account int64
 	dest := append(userSessionColumns.scan(&x.UserSession), &account, &x.User.Key)
 	if err := r.row(ctx, selectUserSession, hash).Scan(append(dest, userColumns.scan(&x.User)...)...); err != nil {
 		return x, err
 	}
-	if x.Standing, err = standingIn(ctx, r, x.User.Key, account); err != nil {
+	if x.Standing, err = standingIn(ctx, r, now, x.User.Key, account); err != nil {
 		return x, err
 	}
-	x.Policy, err = heldTo(ctx, r, x.User.Key, x.Standing.Account.ID)
+	x.Policy, err = heldTo(ctx, r, now, x.User.Key, x.Standing.Account.ID)
 	return x, err
 }
 
 // heldTo is what a user meets in a session of an account.
-func heldTo(ctx context.Context, r reader, user int64, accountID string) (backoffice.Policy, error) {
+func heldTo(ctx context.Context, r reader, now time.Time, user int64, accountID string) (backoffice.Policy, error) {
 	here, err := policyOf(ctx, r, accountID)
 	if err != nil {
 		return backoffice.Policy{}, err
 	}
-	all, err := policyForUser(ctx, r, user)
+	all, err := policyForUser(ctx, r, now, user)
 	if err != nil {
 		return backoffice.Policy{}, err
 	}
@@ -85,6 +85,9 @@ func (s *Store) EnterAccount(ctx context.Context, in SignIn, accountID string) (
 			return err
 		}
 		p.Facts.Chosen = accountID
+		if p.Facts.Accounts, err = withStanding(t.ctx, t, t.now, p.User.Key, p.Facts.Accounts, accountID); err != nil {
+			return err
+		}
 		if err := p.heldToEntered(t.ctx, t); err != nil {
 			return err
 		}
@@ -128,7 +131,7 @@ func (s *Store) EnterAccount(ctx context.Context, in SignIn, accountID string) (
 func (s *Store) SwitchAccount(ctx context.Context, old, hash []byte, accountID, address, userAgent string) (backoffice.SignedInUser, error) {
 	var x backoffice.SignedInUser
 	err := s.update(essential(ctx), backoffice.System(), func(t *tx) error {
-		was, err := findUserSession(t.ctx, t, old)
+		was, err := findUserSession(t.ctx, t, t.now, old)
 		if err != nil {
 			return err
 		}
@@ -136,7 +139,7 @@ func (s *Store) SwitchAccount(ctx context.Context, old, hash []byte, accountID, 
 		if err := t.get(`SELECT key FROM accounts WHERE id = $1 AND deleted_at IS NULL`, accountID).Scan(&account); err != nil {
 			return err
 		}
-		standing, err := standingIn(t.ctx, t, was.User.Key, account)
+		standing, err := standingIn(t.ctx, t, t.now, was.User.Key, account)
 		if err != nil {
 			return err
 		}
@@ -147,7 +150,7 @@ func (s *Store) SwitchAccount(ctx context.Context, old, hash []byte, accountID, 
 		// seen, and before it counts as visited.
 		there := was
 		there.Standing = standing
-		if there.Policy, err = heldTo(t.ctx, t, was.User.Key, accountID); err != nil {
+		if there.Policy, err = heldTo(t.ctx, t, t.now, was.User.Key, accountID); err != nil {
 			return err
 		}
 		if !there.Runs(t.now) {
@@ -168,16 +171,16 @@ func (t *tx) enter(u backoffice.User, in backoffice.Standing, session backoffice
 			return x, err
 		}
 	}
-	if in.Roles, err = heldRoles(t.ctx, t, in.Membership); err != nil {
+	if in, err = standingIn(t.ctx, t, t.now, u.Key, in.Account.Key); err != nil {
 		return x, err
 	}
-	accepted := in.Status != backoffice.Activated
+	accepted := in.Accepts() && in.Status != backoffice.Activated
 	if accepted {
 		if _, err := t.exec(`UPDATE memberships SET status = $1 WHERE key = $2`, string(backoffice.Activated), in.Membership); err != nil {
 			return x, err
 		}
 	}
-	policy, err := heldTo(t.ctx, t, u.Key, in.Account.ID)
+	policy, err := heldTo(t.ctx, t, t.now, u.Key, in.Account.ID)
 	if err != nil {
 		return x, err
 	}
@@ -199,8 +202,16 @@ func (t *tx) enter(u backoffice.User, in backoffice.Standing, session backoffice
 	if _, err := t.writeVisits([]seen{{account: in.Account.Key, user: u.Key, member: in.Membership, day: backoffice.DayOf(t.now), at: t.now.UnixMicro(), last: last}}); err != nil {
 		return x, err
 	}
+	if in.Membership != 0 && !in.Accepts() {
+		// Who came in by a grant has not accepted a membership that waits.
+		if err := t.one(`UPDATE memberships SET status = $1 WHERE key = $2`, string(in.Status), in.Membership); err != nil {
+			return x, err
+		}
+	}
 	x = backoffice.SignedInUser{UserSession: session, User: u, Standing: in, Policy: policy}
-	x.Standing.Status = backoffice.Activated
+	if accepted {
+		x.Standing.Status = backoffice.Activated
+	}
 	t.actor = x.Actor(session.Address)
 	e := event{action: "user.signed-in", kind: "user", id: u.ID, name: u.Email, accountKey: in.Account.Key, after: map[string]any{"method": session.Method}}
 	if !session.CreatedAt.Equal(session.SeenAt) {
@@ -234,7 +245,7 @@ func (s *Store) TouchUserSession(ctx context.Context, hash []byte, at time.Time)
 // is gone is no error.
 func (s *Store) DeleteUserSession(ctx context.Context, hash []byte, address string) error {
 	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
-		x, err := findUserSession(t.ctx, t, hash)
+		x, err := findUserSession(t.ctx, t, t.now, hash)
 		gone := errors.Is(err, backoffice.ErrNotFound)
 		if err != nil && !gone {
 			return err
@@ -326,14 +337,16 @@ func (t *tx) endUserSessions(user, account int64, keep []byte) (int64, error) {
 }
 
 // Standings returns the accounts that a user can enter, the one visited last
-// first; roles are left out.
-func (s *Store) Standings(ctx context.Context, userKey int64) ([]backoffice.Standing, error) {
-	list, err := standings(ctx, s.query(), userKey)
-	open := list[:0]
+// first, then those that grants lead into, of these a hundred at most; more says
+// that there are others. The query is part of their names or IDs. Roles are left
+// out.
+func (s *Store) Standings(ctx context.Context, userKey int64, query string) (open []backoffice.Standing, more bool, err error) {
+	list, more, err := standings(ctx, s.query(), s.Now(), userKey, query)
+	open = list[:0]
 	for _, standing := range list {
 		if standing.Enters() {
 			open = append(open, standing)
 		}
 	}
-	return open, err
+	return open, more, err
 }

@@ -13,7 +13,7 @@ import (
 
 // seen is a visit whose account, user and membership are found.
 type seen struct {
-	account, user, member int64
+	account, user, member int64 // member is 0 of who came in by a grant
 	day                   backoffice.Day
 	at                    int64 // microseconds; midnight exactly when only the day is known
 	last                  int64 // of the membership, before; 0 when it has none
@@ -49,7 +49,7 @@ func (t *tx) writeVisits(list []seen) (map[visitRow]bool, error) {
 	list = foldVisits(list)
 	fresh := list[:0:0]
 	var moved []any // accounts whose last visit moves, without a new one
-	members := map[int64]*memberVisits{}
+	members := visitTallies{members: map[int64]*memberVisits{}, others: map[accountUser]*memberVisits{}}
 	for i := 0; i < len(list); {
 		account := list[i].account
 		last, begin, any := int64(0), len(fresh), false
@@ -60,7 +60,7 @@ func (t *tx) writeVisits(list []seen) (map[visitRow]bool, error) {
 				continue
 			}
 			if v.at > v.last {
-				members[v.member] = &memberVisits{last: v.at}
+				members.of(v).last = v.at
 				last, any = max(last, v.at), true
 			}
 		}
@@ -77,11 +77,53 @@ func (t *tx) writeVisits(list []seen) (map[visitRow]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := make([]any, 0, 3*len(members))
-	for _, key := range slices.Sorted(maps.Keys(members)) {
-		args = append(args, key, members[key].n, members[key].last)
+	args := make([]any, 0, 3*len(members.members))
+	for _, key := range slices.Sorted(maps.Keys(members.members)) {
+		m := members.members[key]
+		args = append(args, key, m.n, m.last)
 	}
-	return inserted, addVisitsBulk.exec(t, nil, args)
+	if err := addVisitsBulk.exec(t, nil, args); err != nil {
+		return nil, err
+	}
+	return inserted, t.addOthersVisits(members.others)
+}
+
+// visitTallies are what visits add to memberships, and to those who came in by
+// a grant.
+type visitTallies struct {
+	members map[int64]*memberVisits
+	others  map[accountUser]*memberVisits
+}
+
+// of is what the visits of the one who made v add up to.
+func (l visitTallies) of(v seen) *memberVisits {
+	if v.member == 0 {
+		pair := accountUser{v.account, v.user}
+		if l.others[pair] == nil {
+			l.others[pair] = &memberVisits{}
+		}
+		return l.others[pair]
+	}
+	if l.members[v.member] == nil {
+		l.members[v.member] = &memberVisits{}
+	}
+	return l.members[v.member]
+}
+
+// addOthersVisits keeps what users without membership visited for the day on
+// which they may become members.
+func (t *tx) addOthersVisits(others map[accountUser]*memberVisits) error {
+	for pair, m := range others {
+		if _, err := t.exec(`INSERT INTO former_members (account_key, user_key, visits, last_visit_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (account_key, user_key) DO UPDATE SET visits = former_members.visits + $3,
+			last_visit_at = CASE WHEN former_members.last_visit_at < $4 THEN $4 ELSE former_members.last_visit_at END`, pair.account, pair.user, m.n, m.last); err != nil {
+			return err
+		}
+		if _, err := t.exec(`UPDATE user_engagement SET last_visit_at = $2 WHERE user_key = $1 AND last_visit_at < $2`, pair.user, m.last); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // foldVisits sorts visits by account, day and user, and leaves the latest of
@@ -117,7 +159,7 @@ type visitRow struct {
 
 // writeFresh records visits, folded and sorted, that may not be there yet. It
 // returns those that were not.
-func (t *tx) writeFresh(list []seen, members map[int64]*memberVisits) (map[visitRow]bool, error) {
+func (t *tx) writeFresh(list []seen, members visitTallies) (map[visitRow]bool, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
@@ -210,7 +252,7 @@ func (t *tx) daysAround(list []seen, accounts map[int64]*visitedAccount) (map[ac
 
 // countVisits adds the visits of one account, sorted by day, to its row, to the
 // memberships and to the figures.
-func (t *tx) countVisits(a *visitedAccount, list []seen, around map[accountDay]daysBeside, inserted map[visitRow]bool, members map[int64]*memberVisits) ([]byte, backoffice.Day) {
+func (t *tx) countVisits(a *visitedAccount, list []seen, around map[accountDay]daysBeside, inserted map[visitRow]bool, members visitTallies) ([]byte, backoffice.Day) {
 	const w, never = backoffice.ActiveDays, backoffice.Day(1 << 30)
 	lastDay := -never
 	if a.visits > 0 {
@@ -226,11 +268,7 @@ func (t *tx) countVisits(a *visitedAccount, list []seen, around map[accountDay]d
 		var onDay int64
 		for ; i < len(list) && list[i].day == day; i++ {
 			v := list[i]
-			m := members[v.member]
-			if m == nil {
-				m = &memberVisits{}
-				members[v.member] = m
-			}
+			m := members.of(v)
 			if inserted[visitRow{v.account, day, v.user}] {
 				m.n++
 				onDay++

@@ -117,6 +117,9 @@ func (k *knownVisits) add(version int64, names []visitName, list []seen) {
 		return
 	}
 	for i, v := range list {
+		if v.member == 0 { // a grant may end by itself
+			continue
+		}
 		m, ok := k.members[names[i]]
 		switch {
 		case !ok && len(k.members) >= mostKnown:

@@ -337,6 +337,17 @@ func resolveVisits(ctx context.Context, q reader, now time.Time, visits []backof
 	}); err != nil {
 		return nil, err
 	}
+	// Who is no member, or switched off as one, may come in by a grant.
+	outsiders := map[accountUser]bool{}
+	for pair, m := range members {
+		if m == nil || m.disabled {
+			standing, err := standingIn(ctx, q, now, pair.user, pair.account)
+			if err != nil && !errors.Is(err, backoffice.ErrNotFound) {
+				return nil, err
+			}
+			outsiders[pair] = standing.Granted
+		}
+	}
 	for i, v := range visits {
 		field := "user_id"
 		if v.UserID == "" {
@@ -354,11 +365,11 @@ func resolveVisits(ctx context.Context, q reader, now time.Time, visits []backof
 		case !found && named[i] == "": // refused above
 		case !found && account == 0:
 			refuse(i, "account_id", "no account has this ID")
-		case !found && m == nil:
+		case !found && m == nil && !outsiders[accountUser{account, who.key}]:
 			refuse(i, field, "no user of the account")
 		case who.locked:
 			refuse(i, field, "the user is locked")
-		case !found && m.disabled:
+		case !found && m != nil && m.disabled && !outsiders[accountUser{account, who.key}]:
 			refuse(i, field, "the membership is disabled")
 		case v.At.After(now):
 			refuse(i, "at", "lies after now")
@@ -366,6 +377,10 @@ func resolveVisits(ctx context.Context, q reader, now time.Time, visits []backof
 			refuse(i, "at", "lies before 1970")
 		case !found:
 			at := v.At.UnixMicro()
+			if m == nil {
+				list[i] = seen{account: account, user: who.key, day: microDay(at), at: at}
+				continue
+			}
 			list[i] = seen{account: account, user: who.key, member: m.key, day: microDay(at), at: at, last: m.last, known: m.last != 0 && at <= m.last && microDay(at) == microDay(m.last)}
 		}
 	}
