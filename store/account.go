@@ -326,26 +326,33 @@ func changed(before, after map[string]any) (b, a map[string]any) {
 	return b, a
 }
 
-// SetReseller turns sub-account management of an account on or off. Errors:
-// ErrNotFound.
+// SetReseller turns sub-account management of an account on or off: what staff
+// and API tokens do, and users for what lies below their own account. Grants rest
+// while it is off, and sessions that only they led into end. Errors: ErrNotFound,
+// ErrForbidden.
 func (s *Store) SetReseller(ctx context.Context, actor backoffice.Actor, id string, on bool) error {
-	return s.update(ctx, actor, func(t *tx) error {
-		before, err := t.account(id)
-		if err != nil || before.IsReseller == on {
+	return s.update(ctx, actor, func(t *tx) error { return t.setReseller(id, on) })
+}
+
+func (t *tx) setReseller(id string, on bool) error {
+	p, err := t.belowHome(id, backoffice.WriteSubAccountManagement)
+	if err != nil || p.IsReseller == on {
+		return err
+	}
+	a := p.Account
+	a.IsReseller = on
+	if err := t.saveAccount(p.Account, a); err != nil {
+		return err
+	}
+	action := "account.sub-account-management-enabled"
+	if !on {
+		action = "account.sub-account-management-disabled"
+		if err := t.endUnreachable(a.Key); err != nil {
 			return err
 		}
-		a := before
-		a.IsReseller = on
-		if err := t.saveAccount(before, a); err != nil {
-			return err
-		}
-		action := "account.sub-account-management-disabled"
-		if on {
-			action = "account.sub-account-management-enabled"
-		}
-		return t.record(event{action: action, kind: "account", id: a.ID, name: a.Name, accountKey: a.Key,
-			before: map[string]any{"is_reseller": !on}, after: map[string]any{"is_reseller": on}})
-	})
+	}
+	return t.record(event{action: action, kind: "account", id: a.ID, name: a.Name, accountKey: a.Key,
+		before: map[string]any{"is_reseller": !on}, after: map[string]any{"is_reseller": on}})
 }
 
 // SetLogo stores the logo as a PNG of the given content tag, or takes it away

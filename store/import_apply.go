@@ -547,11 +547,13 @@ func (t *tx) applyMemberships(list []*applyRow) error {
 		more[w.account]++
 	}
 	var roleArgs []any
+	first, last := int64(1)<<62, int64(0)
 	err = insertMembershipsBulk.query(t.ctx, t, nil, args, func(r rowScanner) error {
 		var key int64
 		var w accountUser
 		err := r.Scan(&key, &w.account, &w.user)
 		made[w].made = key
+		first, last = min(first, key), max(last, key)
 		for _, role := range given[w] {
 			roleArgs = append(roleArgs, key, role)
 		}
@@ -561,6 +563,9 @@ func (t *tx) applyMemberships(list []*applyRow) error {
 		return err
 	}
 	if err := insertRolesBulk.exec(t, nil, roleArgs); err != nil {
+		return err
+	}
+	if err := t.grantByDefault(0, first, last); err != nil {
 		return err
 	}
 	args = args[:0]

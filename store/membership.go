@@ -26,17 +26,36 @@ func (t *tx) mayManage(account int64, staff backoffice.StaffPermission, here bac
 		}
 		return nil
 	}
-	if t.actor.Account.Key != account {
-		return backoffice.ErrNotFound
+	if t.seat.Key == 0 {
+		t.seat = t.actor.Account
+	}
+	seen := t.seat.Key == account
+	if !seen {
+		// An account below is seen by who manages sub-accounts, and changed by who has
+		// come to hold the permission there.
+		home, err := t.home()
+		if err != nil {
+			return err
+		}
+		path, err := pathOf(t.ctx, t, account)
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(path, home.inside()) {
+			return backoffice.ErrNotFound
+		}
 	}
 	standing, err := standingIn(t.ctx, t, t.now, t.actor.Key, account)
+	if !seen && (errors.Is(err, backoffice.ErrNotFound) || err == nil && !standing.Enters()) {
+		return backoffice.ErrForbidden
+	}
 	if err != nil {
 		return err
 	}
 	if !standing.Enters() {
 		return backoffice.ErrNotFound
 	}
-	t.actor.Roles = standing.Roles
+	t.actor.Account, t.actor.Roles = standing.Account, standing.Roles
 	if !t.actor.MayHere(here) {
 		return backoffice.ErrForbidden
 	}

@@ -79,6 +79,7 @@ type tx struct {
 	ctx   context.Context // without the request's end: a write is not torn in the middle
 	now   time.Time
 	actor backoffice.Actor
+	seat  backoffice.AccountRef // the account of a user's session; actor.Account is where they act
 	exec_ func(ctx context.Context, text string, args ...any) (sql.Result, error)
 	rows_ func(ctx context.Context, text string, args ...any) (*sql.Rows, error)
 	row_  func(ctx context.Context, text string, args ...any) *sql.Row

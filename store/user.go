@@ -103,6 +103,9 @@ func (t *tx) insertMembership(m membership, accountCreated time.Time, roles []in
 	if err := t.setRoles(m.key, roles); err != nil {
 		return 0, err
 	}
+	if err := t.grantByDefault(m.account, m.key, m.key); err != nil {
+		return 0, err
+	}
 	t.kpi.countMembership(counted, 1)
 	_, err := t.exec(`UPDATE engagement SET users = users + 1 WHERE account_key = $1`, m.account)
 	return m.key, err
