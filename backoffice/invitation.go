@@ -21,6 +21,7 @@ type NewMember struct {
 	Roles   []string // keys
 	Message string   // goes into the mail
 	Invite  bool     // send an invitation; otherwise the user is added silently
+	Access  bool     // to all that lies below the account, too
 }
 
 // Invitation is the offer by mail to join an account.

@@ -59,7 +59,9 @@ func (s Standing) Enters() bool { return s.Granted || s.Accepts() }
 
 // Accepts reports whether the user may sign in by their membership: doing so
 // accepts it.
-func (s Standing) Accepts() bool { return s.Membership != 0 && !s.Disabled && s.Status != NotActive }
+func (s Standing) Accepts() bool {
+	return !s.Disabled && s.Status != NotActive && (s.Membership != 0 || !s.Granted)
+}
 
 // SignedInUser is what a request of a user is judged by: the session, whose it
 // is, how they stand in its account, and what is demanded of them.

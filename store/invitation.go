@@ -80,6 +80,7 @@ type member struct {
 	message string
 	roles   []storedRole
 	mint    backoffice.Mint // nil: added silently
+	access  bool            // to what lies below the account
 }
 
 // InviteUser adds somebody to an account and sends an invitation; mint makes its
@@ -96,7 +97,7 @@ func (s *Store) AddUser(ctx context.Context, actor backoffice.Actor, accountID s
 }
 
 func (s *Store) addUser(ctx context.Context, actor backoffice.Actor, accountID string, n backoffice.NewMember, mint backoffice.Mint) (u backoffice.User, err error) {
-	m := member{mint: mint}
+	m := member{mint: mint, access: n.Access}
 	var problems backoffice.Problems
 	if m.email, err = backoffice.ParseEmail(n.Email); err != nil {
 		problems.Add("email", err.Error())
@@ -184,6 +185,11 @@ func (t *tx) addMember(a backoffice.Account, m member) (backoffice.User, error) 
 	}
 	if _, err := t.insertMembership(membership{account: a.Key, user: u.Key, status: status, createdAt: t.now.Truncate(time.Microsecond)}, a.CreatedAt, keys); err != nil {
 		return u, err
+	}
+	if m.access {
+		if err := t.giveAccess(a.ID, u.ID, backoffice.NewGrant{}); err != nil {
+			return u, err
+		}
 	}
 	e := event{action: "user.added", kind: "user", id: u.ID, name: userLabel(u.Name, u.Email), accountKey: a.Key,
 		after: map[string]any{"email": u.Email, "account": a.Name, "roles": roleNames}}
