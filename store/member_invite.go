@@ -73,8 +73,7 @@ func InviteEverywhere(mint backoffice.Mint) UserChange {
 		if u.Locked {
 			return "locked", nil
 		}
-		rows, err := t.rows(t.ctx, selectStanding+` ORDER BY a.key`, u.Key)
-		list, err := collect(rows, err, scanStanding)
+		list, err := memberships(t.ctx, t, u.Key, "%")
 		if err != nil {
 			return "", err
 		}
@@ -104,7 +103,7 @@ func InviteEverywhere(mint backoffice.Mint) UserChange {
 				if m.account, err = t.account(in.Account.ID); err != nil {
 					return "", err
 				}
-				if m.standing, err = standingIn(t.ctx, t, u.Key, in.Account.Key); err != nil {
+				if m.standing, err = membershipIn(t.ctx, t, u.Key, in.Account.Key); err != nil {
 					return "", err
 				}
 				if err := t.inviteMember(m, mint); err != nil {

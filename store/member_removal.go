@@ -46,7 +46,7 @@ func (s *Store) RestoreMember(ctx context.Context, actor backoffice.Actor, accou
 		if err != nil {
 			return err
 		}
-		if _, err := standingIn(t.ctx, t, u.Key, a.Key); err == nil {
+		if _, err := membershipIn(t.ctx, t, u.Key, a.Key); err == nil {
 			return backoffice.Refusal("They are in this account again already.")
 		} else if !errors.Is(err, backoffice.ErrNotFound) {
 			return err
@@ -74,7 +74,7 @@ func (s *Store) RestoreMember(ctx context.Context, actor backoffice.Actor, accou
 		if err := t.one(`DELETE FROM removed_memberships WHERE id = $1`, removal); err != nil {
 			return err
 		}
-		standing, err := standingIn(t.ctx, t, u.Key, a.Key)
+		standing, err := membershipIn(t.ctx, t, u.Key, a.Key)
 		if err != nil {
 			return err
 		}

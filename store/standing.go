@@ -107,16 +107,12 @@ var (
 // more says that there are others.
 func standings(ctx context.Context, r reader, now time.Time, user int64, query string) (list []backoffice.Standing, more bool, err error) {
 	pattern := like(foldQuery(query))
-	rows, err := r.rows(ctx, selectStandings, user, pattern)
-	list, err = collect(rows, err, func(r rowScanner) (s backoffice.Standing, err error) {
-		err = r.Scan(&s.Account.Key, &s.Account.ID, &s.Account.Name, &s.Membership, &s.Status, &s.Disabled, zeroMicros{&s.LastVisit})
-		return
-	})
+	list, err = memberships(ctx, r, user, pattern)
 	if err != nil || len(list) == 0 && query == "" { // a grant is a membership's
 		return list, false, err
 	}
 	if len(list) > 1 {
-		rows, err = r.rows(ctx, selectGrantedMembers, user, now.UnixMicro())
+		rows, err := r.rows(ctx, selectGrantedMembers, user, now.UnixMicro())
 		both, err := collect(rows, err, scanKey)
 		if err != nil {
 			return list, false, err
@@ -125,7 +121,7 @@ func standings(ctx context.Context, r reader, now time.Time, user int64, query s
 			list[i].Granted = slices.Contains(both, list[i].Account.Key)
 		}
 	}
-	rows, err = r.rows(ctx, selectGrantedStandings, user, pattern, now.UnixMicro(), maxStandings+1)
+	rows, err := r.rows(ctx, selectGrantedStandings, user, pattern, now.UnixMicro(), maxStandings+1)
 	granted, err := collect(rows, err, func(r rowScanner) (s backoffice.Standing, err error) {
 		var sort string
 		s.Granted = true
@@ -136,6 +132,16 @@ func standings(ctx context.Context, r reader, now time.Time, user int64, query s
 		granted, more = granted[:maxStandings], true
 	}
 	return append(list, granted...), more, err
+}
+
+// memberships are how a user stands in accounts by membership, those whose search
+// text is like the pattern, the one visited last first; roles are left out.
+func memberships(ctx context.Context, r reader, user int64, pattern string) ([]backoffice.Standing, error) {
+	rows, err := r.rows(ctx, selectStandings, user, pattern)
+	return collect(rows, err, func(r rowScanner) (s backoffice.Standing, err error) {
+		err = r.Scan(&s.Account.Key, &s.Account.ID, &s.Account.Name, &s.Membership, &s.Status, &s.Disabled, zeroMicros{&s.LastVisit})
+		return
+	})
 }
 
 // withStanding adds an account that a user chose to a list that may be too short
