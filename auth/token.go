@@ -27,6 +27,7 @@ const (
 	ResetLinkToken     Purpose = "reset-link"
 	VerifyLinkToken    Purpose = "verify-link"
 	ChangeLinkToken    Purpose = "change-link"
+	ReturnLinkToken    Purpose = "return-link"
 
 	PendingStaffToken     Purpose = "pending-staff-sign-in"
 	PasskeyChallengeToken Purpose = "passkey-challenge"

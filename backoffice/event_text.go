@@ -58,6 +58,7 @@ var eventTexts = map[string]string{
 	"user.password-set":                       "set a password for {}",
 	"user.signed-up":                          "signed up",
 	"user.address-changed":                    "changed the address of {} to {email}",
+	"user.address-returned":                   "took the address {email} back by mail",
 	"settings.sign-up-opened":                 "let people sign up by themselves",
 	"settings.sign-up-closed":                 "closed sign-up",
 	"settings.verification-demanded":          "demanded e-mail verification of who signs up",

@@ -39,6 +39,17 @@ type MFA struct {
 	CodesLeft int
 }
 
+// Left are the methods of what is there, whatever is written of it.
+func (m MFA) Left() (methods MFAMethods) {
+	if !m.AppSince.IsZero() {
+		methods |= AuthenticatorApp
+	}
+	if len(m.Passkeys) > 0 {
+		methods |= Passkey
+	}
+	return methods
+}
+
 // PasskeyEntry is an enrolled passkey. Data is JSON of its public key, flags and
 // counter, which auth alone reads.
 type PasskeyEntry struct {

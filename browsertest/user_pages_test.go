@@ -115,6 +115,15 @@ func TestEveryPageOfUsers(t *testing.T) {
 				look("mail")
 				p.open("/sign-in/link")
 				look("dead-link")
+				p.open("/sign-in/address?token=" + leftAddress(t, w, fmt.Sprintf("left%d%s@west.example", width, scheme)))
+				look("address-return")
+				p.click("#return-address-form button")
+				p.wait(`document.querySelector("#return-address-form") === null`)
+				look("address-returned")
+				p.open("/sign-in")
+				p.fill("#email", "hana.fischer@nord-textil.example")
+				p.click("#address-form button")
+				p.wait(`document.querySelector("#password-form") !== null`)
 				p.open("/sign-in/password")
 				p.fill("#password", userPassphrase)
 				p.click("#password-form button")
@@ -134,6 +143,32 @@ func TestEveryPageOfUsers(t *testing.T) {
 			})
 		}
 	}
+}
+
+// leftAddress makes a user who has left the address, and returns the token by
+// which it takes them back.
+func leftAddress(t *testing.T, w *site, email string) (token string) {
+	t.Helper()
+	u, err := w.store.AddUser(ctx, backoffice.CommandLine(), "nord", backoffice.NewMember{Email: email, Roles: []string{backoffice.RoleReadOnly}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	actor := backoffice.Actor{Kind: backoffice.ActorUser, Key: u.Key, ID: u.ID, Email: email}
+	var link []byte
+	if _, err := w.store.AskNewAddress(ctx, actor, "new."+email, func() (made string, hash []byte) {
+		made, link = auth.ChangeLinkToken.New()
+		return made, link
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.UseChangeLink(ctx, actor, link, nil, func() (string, []byte) {
+		made, hash := auth.ReturnLinkToken.New()
+		token = made
+		return made, hash
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return token
 }
 
 // A user signs in without script, switches, and signs out.

@@ -13,7 +13,10 @@ import (
 	"steward/views/ui"
 )
 
-const confirmAddressPath = "/profile/address/confirm"
+const (
+	confirmAddressPath = "/profile/address/confirm"
+	returnAddressPath  = "/sign-in/address"
+)
 
 // addressRoutes are what is asked for in a session, to change one's address.
 func (s *server) addressRoutes() []portalRoute {
@@ -28,6 +31,54 @@ func (s *server) addressRoutes() []portalRoute {
 // before anybody is asked to sign in, so that it is part of no other address.
 func (s *server) addressLinkRoutes() []route {
 	return []route{{http.MethodGet, confirmAddressPath, public, s.showNewAddress}}
+}
+
+// addressReturnRoutes are for who has lost the address of their user to somebody
+// who was in as them: nobody is signed in, the mailed link opens.
+func (s *server) addressReturnRoutes() []route {
+	return []route{
+		{http.MethodGet, returnAddressPath, public, s.showAddressReturn},
+		{http.MethodPost, returnAddressPath + "/restoration", public, s.returnAddress},
+	}
+}
+
+// showAddressReturn asks before anything happens: a program that opens links of
+// mails takes no address back.
+func (s *server) showAddressReturn(c *call) error {
+	token, redirected, err := s.landed(c, "return-link", returnAddressPath)
+	if redirected || err != nil {
+		return err
+	}
+	hash, _ := auth.ReturnLinkToken.Hash(token)
+	l, err := c.store().MailedLink(c.ctx(), store.LinkReturn, hash)
+	if errors.Is(err, backoffice.ErrNotFound) || err == nil && l.User.Email == l.Email {
+		return s.deadLink(c)
+	}
+	if err != nil {
+		return err
+	}
+	return c.gatePage(http.StatusOK, views.AddressReturnPage(s.gate(c, "Take your address back"), l.Email, ""))
+}
+
+func (s *server) returnAddress(c *call) error {
+	k, err := c.Cookie(s.cookieName("return-link"))
+	if err != nil {
+		return s.deadLink(c)
+	}
+	link, _ := auth.ReturnLinkToken.Hash(k.Value)
+	l, err := c.store().UseReturnLink(c.ctx(), link, c.RealIP(), auth.ResetLinkToken.New)
+	if p, ok := problemsOf(err); ok {
+		return c.gatePage(http.StatusUnprocessableEntity, views.AddressReturnPage(s.gate(c, "Take your address back"), l.Email, p["email"]))
+	}
+	if errors.Is(err, backoffice.ErrNotFound) {
+		return s.deadLink(c)
+	}
+	if err != nil {
+		return err
+	}
+	c.SetCookie(s.cookie(s.cookieName("return-link"), "", -1))
+	s.putWayIn(c, wayIn{Email: l.Email})
+	return c.gatePage(http.StatusOK, views.AddressReturnedPage(s.gate(c, "The address is yours again")))
 }
 
 // askNewAddress mails a link to the address that a user wants. It asks for the
@@ -149,7 +200,7 @@ func (s *server) showNewAddress(c *call) error {
 func (s *server) confirmAddress(c *call) error {
 	link, l, err := s.changeLink(c, c.in)
 	if err == nil {
-		_, err = c.store().UseChangeLink(c.ctx(), c.actor, link, c.in.Hash())
+		_, err = c.store().UseChangeLink(c.ctx(), c.actor, link, c.in.Hash(), auth.ReturnLinkToken.New)
 	}
 	if p, ok := problemsOf(err); ok {
 		return c.gatePage(http.StatusUnprocessableEntity, views.NewAddressPage(s.gate(c, "Confirm your new address"), l.User.Email, l.Email, p["email"]))

@@ -11,6 +11,7 @@ import (
 	"steward/auth"
 	"steward/backoffice"
 	"steward/store"
+	"steward/store/storetest"
 )
 
 func wanted(email, password string) url.Values {
@@ -169,7 +170,7 @@ func TestAttack_T27_AddressChangesRace(t *testing.T) {
 			all.Add(1)
 			go func() {
 				defer all.Done()
-				_, err := w.store.UseChangeLink(ctx, actor, mustHash(t, auth.ChangeLinkToken, token), nil)
+				_, err := w.store.UseChangeLink(ctx, actor, mustHash(t, auth.ChangeLinkToken, token), nil, auth.ReturnLinkToken.New)
 				if err == nil {
 					mu.Lock()
 					if confirmed != "" {
@@ -202,7 +203,7 @@ func TestAttack_T27_AddressChangesRace(t *testing.T) {
 			all.Add(1)
 			go func() {
 				defer all.Done()
-				if _, err := w.store.UseChangeLink(ctx, actor, hash, nil); err == nil {
+				if _, err := w.store.UseChangeLink(ctx, actor, hash, nil, auth.ReturnLinkToken.New); err == nil {
 					mu.Lock()
 					through++
 					mu.Unlock()
@@ -247,5 +248,116 @@ func TestNewPasswordStopsANewAddress(t *testing.T) {
 		if _, err := w.store.MailedLink(ctx, store.LinkChange, mustHash(t, auth.ChangeLinkToken, m.Token)); err == nil {
 			t.Error("the link is alive")
 		}
+	})
+}
+
+// Somebody who knew the password moved the user to an address of their own. The
+// old address takes it back by its mail: looking does nothing, the act ends every
+// session and what was set since; what was there before stays.
+func TestOldAddressTakesTheChangeBack(t *testing.T) {
+	eachPeople(t, func(t *testing.T, w *site) {
+		stolen := w.browser() // the thief sits at the owner's browser
+		stolen.userSignIn("uma@nord.example", userPassphrase)
+		secret, _ := stolen.enrolOnProfile("/profile/mfa")
+		w.mailed()
+		w.clock.Add(time.Minute)
+		u, _, err := w.store.UserCredentials(ctx, "uma@nord.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := stolen.get("/profile").submit(addressForm, wanted("thief@evil.example", userPassphrase))
+		if p.URL.Path != "/profile" {
+			t.Fatalf("%d %s", p.Status, p.text("main"))
+		}
+		link := w.mailed()
+		for link.Kind != backoffice.MailChange {
+			link = w.mailed()
+		}
+		stolen.get("/profile/address/confirm?token="+link.Token).submit("#confirm-address-form", nil)
+		notice := w.mailed()
+		for notice.Kind != backoffice.MailChanged {
+			notice = w.mailed()
+		}
+		if notice.To != "uma@nord.example" || notice.Token == "" || !notice.ExpiresAt.Equal(w.clock.Now().Add(7*24*time.Hour).Truncate(time.Microsecond)) {
+			t.Fatalf("%+v", notice)
+		}
+		h := backoffice.MFAHolder{Kind: backoffice.ActorUser, Key: u.Key}
+		running, _ := auth.UserSessionToken.Hash(stolen.cookie("steward-user"))
+		if _, err := w.store.AddPasskey(ctx, backoffice.CommandLine(), h, backoffice.PasskeyEntry{Name: "Thief", Credential: []byte("thief"), Data: "{}"}, nil, running); err != nil {
+			t.Fatal(err)
+		}
+		// T-29, T-51: the token leaves the address, and looking changes nothing.
+		victim := w.browser()
+		before := storetest.Dump(t, w.store)
+		p = victim.get("/sign-in/address?token=" + notice.Token)
+		if p.Status != http.StatusOK || p.URL.RequestURI() != "/sign-in/address" || !strings.Contains(p.text("main"), "uma@nord.example") || strings.Contains(p.Body, "evil") || strings.Contains(p.Body, notice.Token) {
+			t.Fatalf("%d %s %s", p.Status, p.URL, p.text("main"))
+		}
+		w.unchanged(before, "opening the link")
+		if got := w.raw(raw{method: "POST", path: "/sign-in/address/restoration"}); got.Status != http.StatusNotFound {
+			t.Errorf("without the link: %d", got.Status)
+		}
+		if got := w.raw(raw{method: "POST", path: "/sign-in/link/use", cookies: map[string]string{"sign-in-link": notice.Token}}); got.Status != http.StatusNotFound {
+			t.Errorf("at another door: %d", got.Status)
+		}
+		p = p.submit("#return-address-form", nil)
+		if p.Status != http.StatusOK || !strings.Contains(p.text("h1"), "yours again") || victim.cookie("steward-user") != "" {
+			t.Fatalf("%d %s", p.Status, p.text("main"))
+		}
+		if stolen.get("/portal").URL.Path != "/sign-in" {
+			t.Error("the thief is still in")
+		}
+		if got, _, err := w.store.UserCredentials(ctx, "uma@nord.example"); err != nil || got.Key != u.Key {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if _, _, err := w.store.UserCredentials(ctx, "thief@evil.example"); err == nil {
+			t.Error("the thief’s address is a user’s")
+		}
+		if m, err := w.store.MFA(ctx, h); err != nil || m.Methods != backoffice.AuthenticatorApp || m.AppSince.IsZero() || len(m.Passkeys) != 0 || m.CodesLeft != 0 {
+			t.Errorf("second factors: %+v, %v", m, err)
+		}
+		if p := victim.get("/sign-in/address?token=" + notice.Token); p.Status != http.StatusNotFound {
+			t.Errorf("a second time: %d", p.Status)
+		}
+		for _, email := range []string{"uma@nord.example", "thief@evil.example"} {
+			if p := w.browser().userSignIn(email, userPassphrase); p.Status != http.StatusUnprocessableEntity {
+				t.Errorf("by the old password as %s: %d", email, p.Status)
+			}
+		}
+		mails := map[backoffice.MailKind]backoffice.Mail{}
+		for range 2 {
+			m := w.mailed()
+			for m.Kind == backoffice.MailFactor {
+				m = w.mailed()
+			}
+			mails[m.Kind] = m
+		}
+		if m := mails[backoffice.MailChanged]; m.To != "thief@evil.example" || m.Token != "" {
+			t.Errorf("%+v", m)
+		}
+		reset := mails[backoffice.MailReset]
+		if reset.To != "uma@nord.example" {
+			t.Fatalf("%+v", mails)
+		}
+		p = victim.get("/sign-in/reset?token="+reset.Token).submit("#reset-password-form", url.Values{"password": {goodPassword}, "again": {goodPassword}})
+		if p.Status != http.StatusOK {
+			t.Fatalf("%d %s", p.Status, p.text("main"))
+		}
+		// T-47: the factor from before is still asked for.
+		if p = victim.userSignIn("uma@nord.example", goodPassword); p.URL.Path != "/sign-in/mfa" {
+			t.Fatalf("%s", p.URL)
+		}
+		if p = p.submit("#mfa-form", url.Values{"code": {w.codeNow(secret)}}); p.URL.Path != "/portal" {
+			t.Errorf("%s %s", p.URL, p.text("main"))
+		}
+		page, err := w.store.Events(ctx, backoffice.EventFilter{}, "", 30)
+		found := false
+		for _, e := range page.Rows {
+			found = found || e.Action == "user.address-returned" && e.ActorID == u.ID
+		}
+		if err != nil || !found {
+			t.Errorf("the trail: %v", err)
+		}
+		w.sound()
 	})
 }

@@ -56,7 +56,7 @@ func TestAttack_T86_EveryRoute(t *testing.T) {
 			}
 			// Whoever might be signed in, or on the way in, has to be looked up.
 			for name, purpose := range map[string]auth.Purpose{"steward-user": auth.UserSessionToken, "steward-sign-in": auth.PendingSignInToken,
-				"steward-sign-in-staff": auth.PendingStaffToken, "sign-in-link": auth.SignInLinkToken, "reset-link": auth.ResetLinkToken} {
+				"steward-sign-in-staff": auth.PendingStaffToken, "sign-in-link": auth.SignInLinkToken, "reset-link": auth.ResetLinkToken, "return-link": auth.ReturnLinkToken} {
 				token, _ := purpose.New()
 				req.AddCookie(&http.Cookie{Name: name, Value: token})
 			}

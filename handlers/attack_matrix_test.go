@@ -46,6 +46,8 @@ var publicRoutes = []string{
 	"GET /sign-up/verify", // opened by a one-use link
 	"POST /sign-up/verify",
 	"GET /profile/address/confirm", // opened by a one-use link, and by the session of who asked for it
+	"GET /sign-in/address",         // opened by a one-use link
+	"POST /sign-in/address/restoration",
 	"POST /sign-out",
 	"GET /invitation", // opened by a one-use link
 	"POST /invitation",
@@ -122,7 +124,8 @@ var readingPosts = []string{"POST /backoffice/theme", "POST /backoffice/selectio
 // deadWithoutLink answer 404 to whoever comes without the link that opens them.
 var deadWithoutLink = []string{"GET /backoffice/setup", "POST /backoffice/setup", "GET /backoffice/staff-setup", "POST /backoffice/staff-setup", "GET /sign-in/link", "POST /sign-in/link/use",
 	"GET /sign-in/reset", "POST /sign-in/reset/password", "GET /invitation", "POST /invitation", "POST /invitation/code",
-	"GET /sign-up", "POST /sign-up", "GET /sign-up/verify", "POST /sign-up/verify", "GET /profile/address/confirm", "POST /profile/address/confirm"}
+	"GET /sign-up", "POST /sign-up", "GET /sign-up/verify", "POST /sign-up/verify", "GET /profile/address/confirm", "POST /profile/address/confirm",
+	"GET /sign-in/address", "POST /sign-in/address/restoration"}
 
 func gateFor(t *testing.T) *site {
 	t.Helper()

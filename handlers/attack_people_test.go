@@ -199,7 +199,7 @@ func TestAttack_T24_EveryMail(t *testing.T) {
 						t.Errorf("no mail %s was seen", kind)
 					}
 				}
-				for _, path := range []string{"/sign-in", "/sign-in/link?token=x", "/sign-in/reset?token=x", "/sign-up", "/sign-up/verify?token=x", "/invitation?token=x", "/profile", "/profile/address/confirm?token=x", "/portal/users"} {
+				for _, path := range []string{"/sign-in", "/sign-in/link?token=x", "/sign-in/reset?token=x", "/sign-up", "/sign-up/verify?token=x", "/invitation?token=x", "/profile", "/profile/address/confirm?token=x", "/sign-in/address?token=x", "/portal/users"} {
 					for _, host := range []string{"evil.example", strings.TrimPrefix(w.url, "http://") + ".evil.example"} {
 						if got := w.raw(raw{method: "GET", path: path, host: host, cookies: me()}); got.Status != http.StatusMisdirectedRequest || strings.Contains(got.Header.Get("Location")+got.Body, "evil") {
 							t.Errorf("%s of %s: %d", path, host, got.Status)
@@ -346,7 +346,7 @@ func TestAttack_T60_SecretsOfPeople(t *testing.T) {
 			t.Fatalf("%d tokens were mailed", len(mailed))
 		}
 		for i, token := range mailed { // each is opened, which takes it out of the address
-			for _, path := range []string{"/sign-in/link", "/sign-in/reset", "/sign-up/verify", "/invitation", "/profile/address/confirm"} {
+			for _, path := range []string{"/sign-in/link", "/sign-in/reset", "/sign-up/verify", "/invitation", "/profile/address/confirm", "/sign-in/address"} {
 				got := w.raw(raw{method: "GET", path: path + "?token=" + url.QueryEscape(token)})
 				if strings.Contains(got.Header.Get("Location")+got.Body, token) {
 					t.Errorf("%s gives token %d back", path, i)

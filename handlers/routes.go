@@ -55,6 +55,7 @@ func (s *server) routes() []route {
 	list = append(list, s.signInLinkRoutes()...)
 	list = append(list, s.signUpRoutes()...)
 	list = append(list, s.addressLinkRoutes()...)
+	list = append(list, s.addressReturnRoutes()...)
 	list = append(list, s.staffLinkRoutes()...)
 	list = append(list, s.accountListRoutes()...)
 	list = append(list, s.accountNewRoutes()...)

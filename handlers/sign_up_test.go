@@ -359,7 +359,7 @@ func TestAttack_T30_LinksOfSignUp(t *testing.T) {
 			}
 			return "A" + s[1:]
 		}
-		for _, path := range []string{"/sign-in/link", "/sign-in/reset", "/profile/address/confirm"} {
+		for _, path := range []string{"/sign-in/link", "/sign-in/reset", "/profile/address/confirm", "/sign-in/address"} {
 			p := w.browser().get(path + "?token=" + m.Token)
 			if p.Status != http.StatusNotFound && p.URL.Path != "/sign-in" {
 				t.Errorf("%s: %d %s", path, p.Status, p.URL)

@@ -78,7 +78,7 @@ CREATE INDEX user_devices_user ON user_devices (user_key, created_at);
 -- Links and codes sent by mail: each for one purpose, one user, one address, once.
 CREATE TABLE mailed_links (
   token_hash {{.Bytes}} NOT NULL PRIMARY KEY,
-  purpose    TEXT {{.Raw}} NOT NULL, -- magic-link, reset, verify, change
+  purpose    TEXT {{.Raw}} NOT NULL, -- magic-link, reset, verify, change, return
   user_key   BIGINT NOT NULL REFERENCES users (key),
   email      TEXT {{.Raw}} NOT NULL,
   next       TEXT NOT NULL DEFAULT '',

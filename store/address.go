@@ -54,9 +54,10 @@ func (s *Store) AskNewAddress(ctx context.Context, actor backoffice.Actor, typed
 // other. It is for the one who asked, in a session of theirs: an address that was
 // mistyped is somebody else's, who must not get the user by confirming it. The
 // other sessions end, every other link of the user is dead, the old address is
-// told. keep is the hash of the session that goes on. Errors: ErrNotFound,
+// told and gets a link by which it takes the change back, see UseReturnLink; mint
+// makes it. keep is the hash of the session that goes on. Errors: ErrNotFound,
 // Problems (email) where somebody has got the address meanwhile.
-func (s *Store) UseChangeLink(ctx context.Context, actor backoffice.Actor, link, keep []byte) (l MailedLink, err error) {
+func (s *Store) UseChangeLink(ctx context.Context, actor backoffice.Actor, link, keep []byte, mint backoffice.Mint) (l MailedLink, err error) {
 	err = s.update(ctx, actor, func(t *tx) error {
 		if l, err = t.useLink(LinkChange, link); err != nil {
 			return err
@@ -69,13 +70,101 @@ func (s *Store) UseChangeLink(ctx context.Context, actor backoffice.Actor, link,
 		} else if !errors.Is(err, backoffice.ErrNotFound) {
 			return err
 		}
-		return t.changeAddress(&l.User, l.Email, keep)
+		was := l.User.Email
+		if err := t.changeAddress(&l.User, l.Email, "user.address-changed", keep); err != nil {
+			return err
+		}
+		token, until, err := t.makeLink(LinkReturn, l.User, was, "", mint)
+		if err != nil {
+			return err
+		}
+		_, err = t.mail(backoffice.Mail{Kind: backoffice.MailChanged, To: was, ExpiresAt: until,
+			MailContent: backoffice.MailContent{Token: token, Name: l.User.Name, Address: l.Email}})
+		return err
 	})
 	return l, err
 }
 
-// changeAddress gives a user an address that was proved and is nobody's.
-func (t *tx) changeAddress(u *backoffice.User, email string, keep []byte) error {
+// UseReturnLink gives a user the address back that the link was mailed to, when
+// it was taken from them. Whoever changed it knew the password, and could do all
+// that its owner can: every session ends, the password and the recovery codes are
+// gone, so are second factors and remembered browsers that came since; factors
+// from before stay, since the mailbox alone is not to stand for them. Links for a
+// new password go to the address that came back, made by mint. Links of other
+// addresses that the user had in between are dead. Errors: ErrNotFound, also for
+// who has the address already, Problems (email) where somebody else has it.
+func (s *Store) UseReturnLink(ctx context.Context, link []byte, address string, mint backoffice.Mint) (l MailedLink, err error) {
+	err = s.update(essential(ctx), backoffice.System(), func(t *tx) error {
+		if l, err = t.useLink(LinkReturn, link); err != nil {
+			return err
+		}
+		lost := l.User.Email
+		if lost == l.Email {
+			return backoffice.ErrNotFound
+		}
+		if _, err := readUser(t.ctx, t, selectUserByEmail, l.Email); err == nil {
+			return backoffice.Problems{"email": "Somebody has this address by now."}
+		} else if !errors.Is(err, backoffice.ErrNotFound) {
+			return err
+		}
+		var changedAt int64
+		if err := t.get(`SELECT created_at FROM mailed_links WHERE token_hash = $1`, link).Scan(&changedAt); err != nil {
+			return err
+		}
+		t.actor = backoffice.Actor{Kind: backoffice.ActorUser, Key: l.User.Key, ID: l.User.ID, Name: l.User.Name, Email: l.Email, Address: address}
+		if err := t.changeAddress(&l.User, l.Email, "user.address-returned", nil); err != nil {
+			return err
+		}
+		if err := t.forgetSince(l.User.Key, changedAt); err != nil {
+			return err
+		}
+		if _, err := t.mail(backoffice.Mail{Kind: backoffice.MailChanged, To: lost, MailContent: backoffice.MailContent{Name: l.User.Name, Address: l.Email}}); err != nil {
+			return err
+		}
+		if l.User.Locked {
+			return nil
+		}
+		return t.mailLink(LinkReset, l.User, l.Email, "", mint)
+	})
+	return l, err
+}
+
+// forgetSince takes from a user what somebody may have set, or have learnt, who
+// came in as them at an instant: the password, which stays in the history, and
+// every link, recovery code, remembered browser and newer second factor.
+func (t *tx) forgetSince(user, at int64) error {
+	if err := t.keepPassword(user, ""); err != nil { // none: nothing hashes to it
+		return err
+	}
+	for _, text := range []string{
+		`DELETE FROM mailed_links WHERE user_key = $1 AND used_at IS NULL`,
+		`DELETE FROM recovery_codes WHERE user_key = $1`,
+		`DELETE FROM user_devices WHERE user_key = $1`,
+	} {
+		if _, err := t.exec(text, user); err != nil {
+			return err
+		}
+	}
+	for _, text := range []string{
+		`DELETE FROM authenticators WHERE user_key = $1 AND (enrolled_at IS NULL OR enrolled_at >= $2)`,
+		`DELETE FROM passkeys WHERE user_key = $1 AND created_at >= $2`,
+	} {
+		if _, err := t.exec(text, user, at); err != nil {
+			return err
+		}
+	}
+	h := backoffice.MFAHolder{Kind: backoffice.ActorUser, Key: user}
+	m, err := mfaState(t.ctx, t, h)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(userMFA.setFactors, user, int64(m.Left()))
+	return err
+}
+
+// changeAddress gives a user an address that was proved and is nobody's, as the
+// event of the name.
+func (t *tx) changeAddress(u *backoffice.User, email, action string, keep []byte) error {
 	was := u.Email
 	if err := t.nameUser(u.Key, u.Name, email); err != nil {
 		return err
@@ -84,7 +173,7 @@ func (t *tx) changeAddress(u *backoffice.User, email string, keep []byte) error 
 	if _, err := t.exec(`UPDATE users SET version = version + 1 WHERE key = $1`, u.Key); err != nil {
 		return err
 	}
-	if err := t.record(event{action: "user.address-changed", kind: "user", id: u.ID, name: userLabel(u.Name, was), accountKey: t.actor.Account.Key,
+	if err := t.record(event{action: action, kind: "user", id: u.ID, name: userLabel(u.Name, was), accountKey: t.actor.Account.Key,
 		before: map[string]any{"email": was}, after: map[string]any{"email": email}}); err != nil {
 		return err
 	}
@@ -97,11 +186,7 @@ func (t *tx) changeAddress(u *backoffice.User, email string, keep []byte) error 
 	if _, err := t.endUserSessions(u.Key, 0, keep); err != nil {
 		return err
 	}
-	if err := t.killLinks(u.Key); err != nil {
-		return err
-	}
-	_, err := t.mail(backoffice.Mail{Kind: backoffice.MailChanged, To: was, MailContent: backoffice.MailContent{Name: u.Name, Address: email}})
-	return err
+	return t.killLinks(u.Key)
 }
 
 // renamePrimary writes the address of a primary user where their accounts repeat
@@ -137,8 +222,10 @@ func (t *tx) renamePrimary(user int64, email string) error {
 	return nil
 }
 
-// killLinks makes every mailed link of a user dead.
+// killLinks makes every mailed link of a user dead, save for those that take a
+// change of the address back: whoever changed it could kill them otherwise, by
+// setting a password or changing it once more.
 func (t *tx) killLinks(user int64) error {
-	_, err := t.exec(`UPDATE mailed_links SET used_at = $2 WHERE user_key = $1 AND used_at IS NULL`, user, t.now.UnixMicro())
+	_, err := t.exec(`UPDATE mailed_links SET used_at = $2 WHERE user_key = $1 AND used_at IS NULL AND purpose <> $3`, user, t.now.UnixMicro(), LinkReturn)
 	return err
 }

@@ -412,13 +412,7 @@ func (t *tx) removedFactor(h backoffice.MFAHolder, word string, keep []byte) err
 	if err != nil {
 		return err
 	}
-	left := backoffice.MFAMethods(0)
-	if !m.AppSince.IsZero() {
-		left |= backoffice.AuthenticatorApp
-	}
-	if len(m.Passkeys) > 0 {
-		left |= backoffice.Passkey
-	}
+	left := m.Left()
 	if left == 0 {
 		forced, err := mfaForced(t.ctx, t, t.now, h)
 		if err != nil {

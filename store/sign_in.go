@@ -290,17 +290,24 @@ func (s *Store) MailLink(ctx context.Context, purpose, email, next string, mint 
 // mailLink mails a link of a user to an address, theirs or the one that they want
 // to have; those made earlier for the same purpose are dead.
 func (t *tx) mailLink(purpose string, u backoffice.User, to, next string, mint backoffice.Mint) error {
-	token, hash := mint()
-	until := t.now.Add(linkLives[purpose])
 	if _, err := t.exec(`UPDATE mailed_links SET used_at = $3 WHERE user_key = $1 AND purpose = $2 AND used_at IS NULL`, u.Key, purpose, t.now.UnixMicro()); err != nil {
 		return err
 	}
-	if _, err := t.exec(`INSERT INTO mailed_links (token_hash, purpose, user_key, email, next, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		hash, purpose, u.Key, to, next, t.now.UnixMicro(), until.UnixMicro()); err != nil {
+	token, until, err := t.makeLink(purpose, u, to, next, mint)
+	if err != nil {
 		return err
 	}
-	_, err := t.mail(backoffice.Mail{Kind: linkMails[purpose], To: to, ExpiresAt: until, MailContent: backoffice.MailContent{Token: token, Name: u.Name}})
+	_, err = t.mail(backoffice.Mail{Kind: linkMails[purpose], To: to, ExpiresAt: until, MailContent: backoffice.MailContent{Token: token, Name: u.Name}})
 	return err
+}
+
+// makeLink keeps a link beside those that there are.
+func (t *tx) makeLink(purpose string, u backoffice.User, to, next string, mint backoffice.Mint) (token string, until time.Time, err error) {
+	token, hash := mint()
+	until = t.now.Add(linkLives[purpose])
+	_, err = t.exec(`INSERT INTO mailed_links (token_hash, purpose, user_key, email, next, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		hash, purpose, u.Key, to, next, t.now.UnixMicro(), until.UnixMicro())
+	return token, until, err
 }
 
 // linkMails are the mails that carry the links.
@@ -325,9 +332,11 @@ const (
 	LinkReset  = "reset"
 	LinkVerify = "verify"
 	LinkChange = "change"
+	LinkReturn = "return" // takes a change of the address back
 )
 
-var linkLives = map[string]time.Duration{LinkSignIn: 30 * time.Minute, LinkReset: 30 * time.Minute, LinkVerify: 24 * time.Hour, LinkChange: 30 * time.Minute}
+var linkLives = map[string]time.Duration{LinkSignIn: 30 * time.Minute, LinkReset: 30 * time.Minute, LinkVerify: 24 * time.Hour, LinkChange: 30 * time.Minute,
+	LinkReturn: 7 * 24 * time.Hour}
 
 // LinkPurposes lists what links are mailed for.
 func LinkPurposes() []string {
@@ -400,10 +409,8 @@ func (t *tx) forgetCredentials(user int64) error {
 	if _, err := t.endUserSessions(user, 0, nil); err != nil {
 		return err
 	}
-	if err := t.killLinks(user); err != nil {
-		return err
-	}
 	for _, text := range []string{
+		`DELETE FROM mailed_links WHERE user_key = $1`,
 		`DELETE FROM passwords WHERE user_key = $1`,
 		`DELETE FROM authenticators WHERE user_key = $1`,
 		`DELETE FROM recovery_codes WHERE user_key = $1`,

@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"steward/auth"
 	"steward/backoffice"
@@ -48,7 +50,7 @@ func TestAttack_T26_OneUserPerAddress(t *testing.T) {
 				if _, err := s.AskNewAddress(ctx, actor, email, mint); err != nil || link == nil {
 					return err
 				}
-				_, err := s.UseChangeLink(ctx, actor, link, nil)
+				_, err := s.UseChangeLink(ctx, actor, link, nil, auth.ReturnLinkToken.New)
 				return err
 			},
 		}
@@ -69,6 +71,104 @@ func TestAttack_T26_OneUserPerAddress(t *testing.T) {
 			if _, err := s.CreateUser(ctx, cli, store.CreatedUser{Email: spelling}, auth.InvitationToken.New); err == nil {
 				t.Errorf("%q makes another user", spelling)
 			}
+		}
+		if _, err := s.Check(ctx, func(f store.Finding) { t.Errorf("%s: %s", f.What, f.Detail) }); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// changedAddress changes the address of a user as who is in as them can, and
+// returns the hash of the link by which the old one takes it back.
+func changedAddress(t *testing.T, s *store.Store, u backoffice.User, email string) (back []byte) {
+	t.Helper()
+	actor := backoffice.Actor{Kind: backoffice.ActorUser, Key: u.Key, ID: u.ID, Email: u.Email}
+	var link []byte
+	if _, err := s.AskNewAddress(ctx, actor, email, func() (token string, hash []byte) {
+		token, link = auth.ChangeLinkToken.New()
+		return token, link
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.UseChangeLink(ctx, actor, link, nil, func() (token string, hash []byte) {
+		token, back = auth.ReturnLinkToken.New()
+		return token, back
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return back
+}
+
+// The link that an address gets when it is left works once, for that address and
+// user, and for seven days; the one who left cannot kill it.
+func TestAddressIsTakenBackOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		twoAccounts(t, s)
+		u, _, err := s.UserCredentials(ctx, "hana@nord.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		reset := auth.ResetLinkToken.New
+		late := changedAddress(t, s, u, "thief@evil.example")
+		for _, purpose := range []string{store.LinkSignIn, store.LinkReset, store.LinkVerify, store.LinkChange} {
+			if _, err := s.MailedLink(ctx, purpose, late); !errors.Is(err, backoffice.ErrNotFound) {
+				t.Errorf("it opens %s: %v", purpose, err)
+			}
+		}
+		// What the thief can do kills nothing: another password, another address.
+		if err := s.SetUserPassword(ctx, backoffice.CommandLine(), u.Key, "", "the thief’s", nil); err != nil {
+			t.Fatal(err)
+		}
+		u.Email = "thief@evil.example"
+		second := changedAddress(t, s, u, "again@evil.example")
+		clock.Add(7*24*time.Hour - time.Second)
+		if n := sixteen(t, backoffice.ErrNotFound, func(int) error { _, err := s.UseReturnLink(ctx, late, "", reset); return err }); n != 1 {
+			t.Errorf("%d of sixteen took it back", n)
+		}
+		back, hash, err := s.UserCredentials(ctx, "hana@nord.example")
+		if err != nil || back.Key != u.Key || hash != "" || !back.Verified {
+			t.Errorf("%+v %q, %v", back, hash, err)
+		}
+		if history, err := s.PasswordHistory(ctx, u.Key, 5); err != nil || len(history) < 2 || history[1] != "the thief’s" {
+			t.Errorf("the history: %q, %v", history, err)
+		}
+		// Nor does the thief get it back by the link that their address got.
+		if _, err := s.UseReturnLink(ctx, second, "", reset); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("the address in between: %v", err)
+		}
+		var kinds []backoffice.MailKind
+		for {
+			m, err := s.LeaseMail(ctx)
+			if err != nil {
+				break
+			}
+			if m.CreatedAt.Equal(clock.Now().Truncate(time.Microsecond)) {
+				kinds = append(kinds, m.Kind)
+				if m.Kind == backoffice.MailReset && m.To != "hana@nord.example" || m.Kind == backoffice.MailChanged && (m.To != "again@evil.example" || m.Token != "") {
+					t.Errorf("%+v", m)
+				}
+			}
+		}
+		if len(kinds) != 2 {
+			t.Errorf("mails: %v", kinds)
+		}
+		// Too late, and an address that somebody has meanwhile.
+		late = changedAddress(t, s, back, "new@nord.example")
+		clock.Add(7 * 24 * time.Hour)
+		if _, err := s.UseReturnLink(ctx, late, "", reset); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("after seven days: %v", err)
+		}
+		back.Email = "new@nord.example"
+		taken := changedAddress(t, s, back, "newer@nord.example")
+		if _, err := s.CreateUser(ctx, backoffice.CommandLine(), store.CreatedUser{Email: "new@nord.example"}, auth.InvitationToken.New); err != nil {
+			t.Fatal(err)
+		}
+		var p backoffice.Problems
+		if _, err := s.UseReturnLink(ctx, taken, "", reset); !errors.As(err, &p) || p["email"] == "" {
+			t.Errorf("an address that somebody has: %v", err)
+		}
+		if _, err := s.MailedLink(ctx, store.LinkReturn, taken); err != nil {
+			t.Errorf("a refusal used it up: %v", err)
 		}
 		if _, err := s.Check(ctx, func(f store.Finding) { t.Errorf("%s: %s", f.What, f.Detail) }); err != nil {
 			t.Fatal(err)

@@ -171,7 +171,13 @@ func addressLetter(m backoffice.Mail, publicURL string) letter {
 	case backoffice.MailChanged:
 		l.subject, l.title = "Your address was changed", "Your address was changed"
 		l.lines = []string{"You sign in with " + foreign(m.Address) + " from now on, and with this address no more."}
-		l.notes = []string{"It was not you? Tell who manages your account at once; they reach the people who run this Steward."}
+		if m.Token == "" {
+			l.notes = []string{"It was not you? Tell who manages your account at once; they reach the people who run this Steward."}
+			break
+		}
+		l.lines = append(l.lines, "It was you? Then do nothing. If it was not, take the address back: every session ends, and you set a new password by a link that is mailed here.")
+		l.button, l.link = "Take the address back", link("/sign-in/address")
+		l.notes = []string{until, "Tell who manages your account too, if it was not you: whoever changed the address knew your password."}
 	}
 	return l
 }
