@@ -27,6 +27,7 @@ const (
 	treeRow        = 64  // from one sibling to the next
 	treeCousins    = 1.2 // rows between accounts of different parents
 	treeMargin     = 20
+	treeKnob       = 24 // what opens a node stands out of it, with a number
 )
 
 // TreeGraph is what is drawn of a branch.
@@ -287,7 +288,7 @@ func (g *TreeGraph) lay(spans map[int]treeSpan) {
 		n.X, n.Y = float64(treeMargin+(n.Level-1)*treeColumn), treeMargin+y*treeRow
 		deepest, lowest = max(deepest, n.Level), max(lowest, n.Y)
 	}
-	g.Width = float64(2*treeMargin + (deepest-1)*treeColumn + TreeNodeWidth)
+	g.Width = float64(2*treeMargin + (deepest-1)*treeColumn + TreeNodeWidth + treeKnob)
 	g.Height = lowest + TreeNodeHeight + treeMargin
 }
 

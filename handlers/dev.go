@@ -12,7 +12,11 @@ func (s *server) devRoutes() []route {
 	if !s.Dev {
 		return nil
 	}
-	return []route{{http.MethodGet, "/dev/views", backoffice.ReadAccounts, s.showGallery}}
+	return []route{
+		{http.MethodGet, "/dev/views", backoffice.ReadAccounts, s.showGallery},
+		{http.MethodGet, views.TreeGraphGalleryPath, backoffice.ReadAccounts, s.showSampleGraph},
+		{http.MethodGet, views.TreeGraphGalleryPath + ".svg", backoffice.ReadAccounts, s.sendSampleGraph},
+	}
 }
 
 func (s *server) showGallery(c *call) error {

@@ -17,5 +17,9 @@ import "./requests.js";
 import "./guard.js";
 import "./metadata.js";
 import "./passkey.js";
+import { onContent } from "./dom.js";
 
 document.documentElement.dataset.script = "";
+
+// The graph is on few pages, and large enough to be fetched there only.
+onContent(() => { if (document.querySelector("[data-tree-graph]")) import("./tree-graph.js"); });

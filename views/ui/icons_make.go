@@ -20,12 +20,12 @@ import (
 
 var names = strings.Fields(`
 	activity arrow-down arrow-down-right arrow-down-up arrow-left arrow-right arrow-up arrow-up-down arrow-up-right
-	bell bookmark bot braces building-2 calendar check chevron-down chevron-left chevron-right chevron-up
+	bell bookmark bot braces building-2 calendar check chevron-down chevron-left chevron-right chevron-up chevrons-down-up chevrons-up-down
 	circle-alert circle-check circle-dashed circle-question-mark circle-slash circle-x clock columns-3 copy corner-down-right
 	command download ellipsis-vertical external-link eye file-braces file-text fingerprint globe hand-helping history
-	image info key key-round keyboard layout-grid link list-filter lock lock-open log-in log-out mail menu minus
-	monitor monitor-smartphone moon network panel-left pencil plug plus refresh-cw rotate-ccw rows-3 save scroll-text
-	search settings shield shield-check shield-user sliders-horizontal smartphone star sun tag ticket trash-2
+	image info key key-round keyboard layout-grid link list-filter lock lock-open log-in log-out mail maximize menu minus
+	monitor monitor-smartphone moon network panel-left pencil plug plus printer refresh-cw rotate-ccw rows-3 save scroll-text
+	search settings shield shield-check shield-user sliders-horizontal smartphone star sun table tag ticket trash-2
 	triangle-alert undo-2 upload user user-check user-plus user-x users wifi-off x`)
 
 func main() {

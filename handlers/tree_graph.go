@@ -1,0 +1,64 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+
+	"steward/backoffice"
+	"steward/views"
+	"steward/views/ui"
+)
+
+// treeScene is the picture of a branch in the state that a query asks for. path
+// and download are addresses of ours without the base path, where the picture and
+// its file are asked for; keep is what of the query stands before the state.
+func (c *call) treeScene(b *backoffice.Branch, path, keep, download string) views.TreeGraphScene {
+	scene := views.TreeGraphScene{Graph: backoffice.NewTreeGraph(b, backoffice.ParseTreeState(c.QueryParams())), Path: c.s.link(path), Keep: keep, Now: c.s.now()}
+	if download != "" {
+		scene.Download = c.s.link(download)
+	}
+	return scene
+}
+
+// sendTreeGraph answers with the picture as a file. There is no PNG here: the
+// browser draws it from this file (tree-graph.js), with the fonts that it has; a
+// rasteriser of our own would know few scripts.
+func (c *call) sendTreeGraph(scene views.TreeGraphScene) error {
+	h := c.Response().Header()
+	h.Set("Content-Security-Policy", views.TreeGraphPolicy)
+	h.Set("Content-Disposition", `attachment; filename="`+views.TreeGraphName(scene.Graph)+`"`)
+	return c.Blob(http.StatusOK, "image/svg+xml; charset=utf-8", views.TreeGraphFile(scene))
+}
+
+// sampleSizes are the branches that the gallery draws.
+var sampleSizes = []int{1, 12, 300, 5000}
+
+func (s *server) showSampleGraph(c *call) error {
+	scene := s.sampleGraph(c)
+	p, err := c.page("Graph", "")
+	if err != nil {
+		return err
+	}
+	return c.render(http.StatusOK, p, views.TreeGraphGallery(scene), section{views.TreeGraphSection, views.TreeGraph(scene)})
+}
+
+func (s *server) sendSampleGraph(c *call) error {
+	return c.sendTreeGraph(s.sampleGraph(c))
+}
+
+// sampleGraph is a branch of the gallery: accounts in the query says how large.
+func (s *server) sampleGraph(c *call) views.TreeGraphScene {
+	accounts := sampleSizes[1]
+	for _, n := range sampleSizes {
+		if c.QueryParam("accounts") == views.SampleSize(n) {
+			accounts = n
+		}
+	}
+	keep := url.Values{"accounts": {views.SampleSize(accounts)}}.Encode()
+	scene := c.treeScene(backoffice.SampleBranch(accounts, s.now()), views.TreeGraphGalleryPath, keep, "")
+	scene.Download = s.link(views.TreeGraphGalleryPath + ".svg?" + keep)
+	scene.Account = func(id string) string { return s.link("/backoffice/accounts/" + id) }
+	scene.Views = []ui.Tab{{Label: "Table", Icon: "table", Href: "#"}, {Label: "Graph", Icon: "network", Href: s.link(views.TreeGraphGalleryPath), Current: true}}
+	scene.Create = func(id string) string { return s.link("/backoffice/accounts/new?parent=" + id) }
+	return scene
+}
