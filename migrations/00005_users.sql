@@ -47,8 +47,17 @@ CREATE TABLE kpi_user_hours (
 );
 CREATE TABLE kpi_user_days (
   day         INTEGER NOT NULL PRIMARY KEY,
-  active_step BIGINT NOT NULL DEFAULT 0 -- change against the day before in how many users were seen in the 30 days that end with this one
+  active_step BIGINT NOT NULL DEFAULT 0, -- change against the day before in how many users were seen in the 30 days that end with this one
+  -- How often it changed which of the users created on this day were active on it.
+  touched     BIGINT NOT NULL DEFAULT 0
 );
+-- How often the hours changed: who holds the figures in memory reads no more
+-- while this is as it was.
+CREATE TABLE kpi_user_mark (
+  one     INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+  version BIGINT NOT NULL
+);
+INSERT INTO kpi_user_mark VALUES (1, 0);
 
 -- The memberships that a user in the bin had.
 CREATE TABLE binned_memberships (
@@ -105,6 +114,7 @@ CREATE INDEX users_search ON users USING gin (search gin_trgm_ops) WHERE deleted
 
 {{define "tally_user_new"}}INSERT INTO user_engagement (user_key) VALUES (NEW.key);
   INSERT INTO kpi_user_hours (hour, users) VALUES (NEW.created_at / 3600000000, 1) ON CONFLICT (hour) DO UPDATE SET users = kpi_user_hours.users + 1;
+  UPDATE kpi_user_mark SET version = version + 1;
   {{if .SQLite}}INSERT INTO users_fts (rowid, search) VALUES (NEW.key, NEW.search || char(10, 10));{{end}}{{end}}
 {{if .SQLite}}
 -- +goose StatementBegin
@@ -124,6 +134,8 @@ CREATE TRIGGER tally_user_new AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTIO
 
 {{define "tally_user_gone"}}DELETE FROM user_engagement WHERE user_key = OLD.key;
   UPDATE kpi_user_hours SET users = users - 1 WHERE hour = OLD.created_at / 3600000000;
+  UPDATE kpi_user_mark SET version = version + 1;
+  INSERT INTO kpi_user_days (day, touched) VALUES (OLD.created_at / 86400000000, 1) ON CONFLICT (day) DO UPDATE SET touched = kpi_user_days.touched + 1;
   {{if .SQLite}}DELETE FROM users_fts WHERE rowid = OLD.key;{{end}}{{end}}
 {{if .SQLite}}
 -- +goose StatementBegin
@@ -145,6 +157,8 @@ WHEN (OLD.deleted_at IS NULL) EXECUTE FUNCTION tally_user_gone();
 
 {{define "tally_user_binned"}}DELETE FROM user_engagement WHERE user_key = OLD.key;
   UPDATE kpi_user_hours SET users = users - 1 WHERE hour = OLD.created_at / 3600000000;
+  UPDATE kpi_user_mark SET version = version + 1;
+  INSERT INTO kpi_user_days (day, touched) VALUES (OLD.created_at / 86400000000, 1) ON CONFLICT (day) DO UPDATE SET touched = kpi_user_days.touched + 1;
   {{if .SQLite}}DELETE FROM users_fts WHERE rowid = OLD.key;{{end}}{{end}}
 {{if .SQLite}}
 -- +goose StatementBegin
@@ -167,6 +181,8 @@ WHEN (OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL) EXECUTE FUNCTION ta
 {{define "tally_user_restored"}}INSERT INTO user_engagement (user_key, days) VALUES (NEW.key, (SELECT COUNT(*) FROM user_days d WHERE d.user_key = NEW.key));
   UPDATE user_engagement SET last_visit_at = {{template "lastOf" .}} WHERE user_key = NEW.key;
   INSERT INTO kpi_user_hours (hour, users) VALUES (NEW.created_at / 3600000000, 1) ON CONFLICT (hour) DO UPDATE SET users = kpi_user_hours.users + 1;
+  UPDATE kpi_user_mark SET version = version + 1;
+  INSERT INTO kpi_user_days (day, touched) VALUES (NEW.created_at / 86400000000, 1) ON CONFLICT (day) DO UPDATE SET touched = kpi_user_days.touched + 1;
   {{if .SQLite}}INSERT INTO users_fts (rowid, search) VALUES (NEW.key, NEW.search || char(10, 10));{{end}}{{end}}
 {{if .SQLite}}
 -- +goose StatementBegin
@@ -370,7 +386,10 @@ CREATE TRIGGER tally_visit_gone AFTER DELETE ON visits FOR EACH ROW EXECUTE FUNC
       SELECT {{.Greatest}}(NEW.day, COALESCE((SELECT MAX(o.day) + 30 FROM user_days o WHERE o.user_key = NEW.user_key AND o.day < NEW.day), 0), u.created_at / 86400000000) AS lo,
         {{.Least}}(NEW.day + 29, COALESCE((SELECT MIN(o.day) - 1 FROM user_days o WHERE o.user_key = NEW.user_key AND o.day > NEW.day), NEW.day + 29)) AS hi
       FROM users u WHERE u.key = NEW.user_key AND u.deleted_at IS NULL) w CROSS JOIN (SELECT 1 AS n UNION ALL SELECT -1) s WHERE w.lo <= w.hi
-    ON CONFLICT (day) DO UPDATE SET active_step = kpi_user_days.active_step + excluded.active_step;{{end}}
+    ON CONFLICT (day) DO UPDATE SET active_step = kpi_user_days.active_step + excluded.active_step;
+  INSERT INTO kpi_user_days (day, touched) SELECT u.created_at / 86400000000, 1 FROM users u
+    WHERE u.key = NEW.user_key AND u.deleted_at IS NULL AND NEW.day <= u.created_at / 86400000000
+    ON CONFLICT (day) DO UPDATE SET touched = kpi_user_days.touched + 1;{{end}}
 {{if .SQLite}}
 -- +goose StatementBegin
 CREATE TRIGGER tally_day_new AFTER INSERT ON user_days BEGIN
@@ -394,7 +413,10 @@ CREATE TRIGGER tally_day_new AFTER INSERT ON user_days FOR EACH ROW EXECUTE FUNC
       SELECT {{.Greatest}}(OLD.day, COALESCE((SELECT MAX(o.day) + 30 FROM user_days o WHERE o.user_key = OLD.user_key AND o.day < OLD.day), 0), u.created_at / 86400000000) AS lo,
         {{.Least}}(OLD.day + 29, COALESCE((SELECT MIN(o.day) - 1 FROM user_days o WHERE o.user_key = OLD.user_key AND o.day > OLD.day), OLD.day + 29)) AS hi
       FROM users u WHERE u.key = OLD.user_key AND u.deleted_at IS NULL) w CROSS JOIN (SELECT 1 AS n UNION ALL SELECT -1) s WHERE w.lo <= w.hi
-    ON CONFLICT (day) DO UPDATE SET active_step = kpi_user_days.active_step + excluded.active_step;{{end}}
+    ON CONFLICT (day) DO UPDATE SET active_step = kpi_user_days.active_step + excluded.active_step;
+  INSERT INTO kpi_user_days (day, touched) SELECT u.created_at / 86400000000, 1 FROM users u
+    WHERE u.key = OLD.user_key AND u.deleted_at IS NULL AND OLD.day <= u.created_at / 86400000000
+    ON CONFLICT (day) DO UPDATE SET touched = kpi_user_days.touched + 1;{{end}}
 {{if .SQLite}}
 -- +goose StatementBegin
 CREATE TRIGGER tally_day_gone AFTER DELETE ON user_days BEGIN

@@ -59,6 +59,13 @@ func (s *Store) Loads() int {
 	return s.ledger.loads
 }
 
+// UserLoads is Loads of the ledger of users.
+func (s *Store) UserLoads() int {
+	s.userKPIs.mu.Lock()
+	defer s.userKPIs.mu.Unlock()
+	return s.userKPIs.loads
+}
+
 // WriterConn hands the writing connection of SQLite to a test.
 func (s *Store) WriterConn(do func(any) error) error { return s.writer.conn.Raw(do) }
 

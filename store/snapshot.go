@@ -40,3 +40,12 @@ func (n *snapshot) rows(ctx context.Context, text string, args ...any) (*sql.Row
 func (n *snapshot) row(ctx context.Context, text string, args ...any) row {
 	return row{s: n.s, row: n.tx.QueryRowContext(ctx, n.s.dialect.text(text), n.s.dialect.args(args)...)}
 }
+
+func (n *snapshot) packed(ctx context.Context, text string, args ...any) (packed, error) {
+	rows, err := n.rows(ctx, text, args...)
+	if err != nil {
+		return packed{}, err
+	}
+	p, err := packedFrom(rows)
+	return p, n.s.fail(err)
+}

@@ -37,7 +37,7 @@ type Store struct {
 	reports  reports
 	index    accountIndex
 	people   trigrams // the index of users
-	userKPIs userKPICache
+	userKPIs userLedger
 	secret   []byte // signs the cursors of lists
 	lock     *os.File
 	reserve  *reserve // of a SQLite file that is served

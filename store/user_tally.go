@@ -24,6 +24,7 @@ func (t *tx) tallyUsers() error {
 				FROM memberships m JOIN membership_roles mr ON mr.membership_key = m.key WHERE m.counted_at IS NOT NULL) x GROUP BY x.user_key) r ON r.user_key = u.key
 			WHERE u.deleted_at IS NULL ORDER BY u.key`,
 		`INSERT INTO kpi_user_hours (hour, users) SELECT created_at / 3600000000, COUNT(*) FROM users WHERE deleted_at IS NULL GROUP BY created_at / 3600000000`,
+		`UPDATE kpi_user_mark SET version = version + 1`,
 	} {
 		if _, err := t.exec(text); err != nil {
 			return err
