@@ -86,6 +86,7 @@ var eventTexts = map[string]string{
 	"invitation.copied":                       "copied a link of the invitation of {}",
 	"invitation.revoked":                      "revoked the invitation of {}",
 	"invitation.accepted":                     "accepted the invitation",
+	"invitation.declined":                     "declined the invitation",
 	"settings.invitations-changed":            "made invitations valid for {days} days",
 	"user.mfa-enrolled":                       "enrolled a second factor ({method})",
 	"user.mfa-removed":                        "removed a second factor ({method})",

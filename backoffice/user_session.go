@@ -57,10 +57,12 @@ type Standing struct {
 // Enters reports whether the user may sign in to the account.
 func (s Standing) Enters() bool { return s.Granted || s.Accepts() }
 
-// Accepts reports whether the user may sign in by their membership: doing so
-// accepts it.
+// Accepts reports whether the user may sign in by their membership. Who is
+// invited accepts the invitation first: that takes the mailed link or a proved
+// address, which whoever signed up under somebody else's does not have
+// (security.md, T-21).
 func (s Standing) Accepts() bool {
-	return !s.Disabled && s.Status != NotActive && (s.Membership != 0 || !s.Granted)
+	return !s.Disabled && s.Status != NotActive && s.Status != Invited && (s.Membership != 0 || !s.Granted)
 }
 
 // SignedInUser is what a request of a user is judged by: the session, whose it

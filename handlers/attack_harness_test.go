@@ -320,6 +320,8 @@ func (w *site) objectsFor(a attacker) objects {
 			w.t.Fatal(err)
 		}
 		o.own["users"] = own.ID
+		o.foreign["invitations"] = o.own["invitations"] // it is another user's
+		delete(o.own, "invitations")
 		foreign := w.member("cast-sued", "foreign-"+id+"@vendor.example", backoffice.RoleAdmin)
 		o.foreign["users"] = foreign.ID
 		_, o.foreign["sessions"] = w.userSession(foreign, "cast-sued")

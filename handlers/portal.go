@@ -35,6 +35,7 @@ func (s *server) portalRoutes() []portalRoute {
 		{post, "/portal/switch", anyUser, s.switchAccount},
 	}
 	list = append(list, s.portalUserRoutes()...)
+	list = append(list, s.portalInvitationRoutes()...)
 	list = append(list, s.profileRoutes()...)
 	list = append(list, s.addressRoutes()...)
 	list = append(list, s.mfaRoutes()...)
@@ -73,6 +74,11 @@ func (c *call) portal(title, part string) (views.Page, error) {
 		return p, err
 	}
 	portal := &views.PortalFrame{Account: c.actor.Account, Accounts: list, More: more}
+	if c.in.User.Verified {
+		if portal.Invited, err = c.store().UserInvitations(c.ctx(), c.actor.Key); err != nil {
+			return p, err
+		}
+	}
 	p.Portal = portal
 	p.Nav = views.PortalNavigation(c.s.base, part, c.actor)
 	if t, ok := c.takeFlash(); ok {

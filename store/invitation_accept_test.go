@@ -3,6 +3,7 @@ package store_test
 import (
 	"crypto/rand"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -190,6 +191,26 @@ func TestAttack_T21_InvitationEndsPreHijack(t *testing.T) {
 		if _, err := s.AcceptOnTheWayIn(ctx, pending, row.ID, ""); !errors.Is(err, backoffice.ErrNotFound) {
 			t.Errorf("the attacker accepts: %v", err)
 		}
+		if _, err := s.EnterAccount(ctx, store.SignIn{Hash: hashOf("attack"), Pending: pending}, "nord"); !errors.Is(err, backoffice.ErrForbidden) {
+			t.Errorf("the attacker enters: %v", err)
+		}
+		inside := hashOf("inside")
+		if _, err := s.EnterAccount(ctx, store.SignIn{Hash: inside, Pending: pending}, "attack"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.SwitchAccount(ctx, inside, hashOf("switched"), "nord", "", ""); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("the attacker switches: %v", err)
+		}
+		if err := s.BeginSignIn(ctx, u.Key, backoffice.ByPassword, pending, false, ""); err != nil {
+			t.Fatal(err)
+		}
+		attacker := backoffice.Actor{Kind: backoffice.ActorUser, Key: u.Key, ID: u.ID}
+		if _, err := s.AcceptHere(ctx, attacker, row.ID); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("the attacker accepts inside of a session: %v", err)
+		}
+		if _, err := s.DeclineInvitation(ctx, attacker, row.ID); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("the attacker declines: %v", err)
+		}
 		if o, err := s.InvitationByLink(ctx, hash); err != nil || !o.SetsPassword || o.AsksCode {
 			t.Errorf("%+v, %v", o, err)
 		}
@@ -298,6 +319,81 @@ func TestAcceptOnTheWayIn(t *testing.T) {
 		}
 		if got := members(t, s, "sued")["ada@example.com"]; got.Status != backoffice.Activated || got.Visits != 1 {
 			t.Errorf("%+v", got)
+		}
+		agree(t, s)
+	})
+}
+
+// Who is signed in already accepts and declines their own invitations alone.
+func TestInvitationsInARunningSession(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		nord(t, s)
+		create(t, s, "Süd", "sued", "")
+		create(t, s, "West", "west", "")
+		hash, row := invite(t, s, "ada@example.com")
+		if _, err := s.AcceptAsNewUser(ctx, hash, fresh()); err != nil {
+			t.Fatal(err)
+		}
+		x, session := signInOf(t, s, "ada@example.com", "nord", "ada")
+		ada := x.Actor("192.0.2.1")
+		other, foreign := invite(t, s, "eve@example.com")
+		var m mint
+		for _, id := range []string{"sued", "west"} {
+			if _, err := s.InviteUser(ctx, actor, id, invited("ada@example.com"), m.next); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list, err := s.UserInvitations(ctx, row.UserKey)
+		if err != nil || len(list) != 2 {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		for _, act := range []func() error{
+			func() error { _, err := s.AcceptHere(ctx, ada, foreign.ID); return err },
+			func() error { _, err := s.DeclineInvitation(ctx, ada, foreign.ID); return err },
+			func() error { _, err := s.AcceptHere(ctx, ada, "nothing"); return err },
+		} {
+			if err := act(); !errors.Is(err, backoffice.ErrNotFound) {
+				t.Errorf("somebody else's: %v", err)
+			}
+		}
+		if _, err := s.AcceptHere(ctx, actor, list[0].ID); !errors.Is(err, backoffice.ErrForbidden) {
+			t.Errorf("staff: %v", err)
+		}
+		if _, err := s.SwitchAccount(ctx, session, hashOf("too early"), "sued", "", ""); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("entered before it was accepted: %v", err)
+		}
+		for _, i := range list {
+			switch i.AccountID {
+			case "sued":
+				if _, err := s.AcceptHere(ctx, ada, i.ID); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := s.AcceptHere(ctx, ada, i.ID); !errors.Is(err, backoffice.ErrNotFound) {
+					t.Errorf("accepted twice: %v", err)
+				}
+			case "west":
+				if _, err := s.DeclineInvitation(ctx, ada, i.ID); err != nil {
+					t.Fatal(err)
+				}
+				if last := lastEvent(t, s); last.Summary() != "Ada declined the invitation" && !strings.HasSuffix(last.Summary(), "declined the invitation") {
+					t.Error(last.Summary())
+				}
+			}
+		}
+		if _, err := s.SwitchAccount(ctx, session, hashOf("switched"), "sued", "", ""); err != nil {
+			t.Errorf("accepted, and not entered: %v", err)
+		}
+		if got := members(t, s, "sued")["ada@example.com"]; got.Status != backoffice.Activated {
+			t.Errorf("%+v", got)
+		}
+		if _, there := members(t, s, "west")["ada@example.com"]; there {
+			t.Error("who declined is still there")
+		}
+		if _, err := s.InvitationByLink(ctx, hashOf(m.last())); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("the link of a declined invitation: %v", err)
+		}
+		if _, err := s.InvitationByLink(ctx, other); err != nil {
+			t.Errorf("somebody else's link: %v", err)
 		}
 		agree(t, s)
 	})

@@ -235,6 +235,12 @@ func TestInviteWhoWasAddedSilently(t *testing.T) {
 		if err := s.ChangeMemberRoles(ctx, cli, "nord", ada.ID, []string{"writer"}); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := s.InviteMember(ctx, writer, "nord", boss.ID, m.next); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("who is merely invited invites: %v", err)
+		}
+		if _, err := s.RecordVisits(ctx, cli, []backoffice.Visit{{AccountID: "nord", Email: "ada@nord.example", At: clock.Now()}}); err != nil {
+			t.Fatal(err)
+		}
 		var refusal backoffice.Refusal
 		if _, err := s.InviteMember(ctx, writer, "nord", boss.ID, m.next); !errors.As(err, &refusal) {
 			t.Errorf("who stands above is invited: %v", err)
@@ -255,7 +261,7 @@ func TestInviteWhoWasAddedSilently(t *testing.T) {
 			t.Fatal(err)
 		}
 		sendMail(t, s)
-		results, err := s.ChangeUsers(ctx, cli, []string{both.ID, ada.ID, hana.ID, off.ID, locked.ID, alone.ID}, store.InviteEverywhere(m.next))
+		results, err := s.ChangeUsers(ctx, cli, []string{both.ID, peer.ID, hana.ID, off.ID, locked.ID, alone.ID}, store.InviteEverywhere(m.next))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -266,7 +272,7 @@ func TestInviteWhoWasAddedSilently(t *testing.T) {
 		if want := []string{"", "", "has signed in already", "disabled in every account", "locked", "in no account"}; !slices.Equal(why, want) {
 			t.Errorf("%q, want %q", why, want)
 		}
-		if to := sendMail(t, s); fmt.Sprint(to) != "[invitation both@nord.example invitation both@nord.example invitation ada@nord.example]" {
+		if to := sendMail(t, s); fmt.Sprint(to) != "[invitation both@nord.example invitation both@nord.example invitation peer@nord.example]" {
 			t.Errorf("mail to %v", to)
 		}
 		agree(t, s)
