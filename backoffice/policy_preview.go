@@ -10,6 +10,7 @@ import (
 type PolicyChange struct {
 	Before, After Policy
 	Users         []PolicyUser
+	Sessions      []PolicySession // that run now, of whom the change may end them
 	// SubAccounts is the number of accounts that inherit the change.
 	SubAccounts int
 	Now         time.Time
@@ -27,17 +28,18 @@ type PolicyUser struct {
 	Reached []PolicyShift
 	// Elsewhere are the policies in force in the user's other accounts.
 	Elsewhere []Policy
-	// Sessions are those running in this account.
-	Sessions []PolicySession
 }
 
 // PolicyShift is what holds in one account before and after a change.
 type PolicyShift struct{ Before, After Policy }
 
-// PolicySession is a running session.
+// PolicySession is a session, and what its user is held to in it (HeldTo).
 type PolicySession struct {
-	SignedInAt time.Time
-	SeenAt     time.Time
+	User, Account int64 // keys: a limit of sessions is for each user in each account
+	SignedInAt    time.Time
+	SeenAt        time.Time
+	MFA           bool // a second factor was shown
+	Held          PolicyShift
 }
 
 // Preview counts whom a change touches.
@@ -54,8 +56,7 @@ type Preview struct {
 	// SubAccounts inherit the change.
 	SubAccounts int
 
-	after Policy
-	ended struct{ idle, age, limit int }
+	ended endedSessions
 }
 
 // PreviewLine is one line of the preview: a figure and what it counts.
@@ -67,7 +68,7 @@ type PreviewLine struct {
 // Touched is what the form shows before it is saved (product.md, section 3,
 // rule e), counted as of the change's Now.
 func Touched(change PolicyChange) Preview {
-	preview := Preview{SubAccounts: change.SubAccounts, after: change.After}
+	preview := Preview{SubAccounts: change.SubAccounts}
 	for _, user := range change.Users {
 		before, after := user.shift(change)
 		if !user.mustEnrol(before) && user.mustEnrol(after) {
@@ -76,13 +77,20 @@ func Touched(change PolicyChange) Preview {
 		if len(user.Elsewhere) != 0 && change.Before != change.After && before == after {
 			preview.HeldAlready++
 		}
-		running, _, _, _ := keptSessions(user.Sessions, change.Before, change.Now)
-		_, idle, age, limit := keptSessions(running, change.After, change.Now)
-		preview.ended.idle += idle
-		preview.ended.age += age
-		preview.ended.limit += limit
 	}
-	preview.SessionsEnd = preview.ended.idle + preview.ended.age + preview.ended.limit
+	type place struct{ user, account int64 }
+	together := map[place][]PolicySession{}
+	for _, session := range change.Sessions {
+		at := place{session.User, session.Account}
+		together[at] = append(together[at], session)
+	}
+	for _, sessions := range together {
+		held := sessions[0].Held
+		running, _ := keptSessions(sessions, held.Before, change.Now)
+		_, ended := keptSessions(running, held.After, change.Now)
+		preview.ended.add(ended, held.After)
+	}
+	preview.SessionsEnd = preview.ended.idle + preview.ended.age + preview.ended.limit + preview.ended.mfa
 	return preview
 }
 
@@ -105,38 +113,66 @@ func (u PolicyUser) mustEnrol(p Policy) bool {
 	return u.Enrolled&p.MFAMethods == 0
 }
 
-// keptSessions are the sessions that a policy lets run, the newest first, and
-// how many it ends for which reason.
-func keptSessions(sessions []PolicySession, p Policy, now time.Time) (kept []PolicySession, idle, age, limit int) {
+// endedSessions counts sessions by why they end, and holds the limits that end
+// them, 0 where several differ.
+type endedSessions struct {
+	idle, age, limit, mfa               int
+	idleMinutes, ageMinutes, maxAllowed int
+}
+
+func (e *endedSessions) add(more endedSessions, under Policy) {
+	same := func(limit *int, before, now, value int) {
+		switch {
+		case now == 0:
+		case before == 0:
+			*limit = value
+		case *limit != value:
+			*limit = 0
+		}
+	}
+	same(&e.idleMinutes, e.idle, more.idle, under.IdleMinutes)
+	same(&e.ageMinutes, e.age, more.age, under.AbsoluteMinutes)
+	same(&e.maxAllowed, e.limit, more.limit, under.MaxSessions)
+	e.idle, e.age, e.limit, e.mfa = e.idle+more.idle, e.age+more.age, e.limit+more.limit, e.mfa+more.mfa
+}
+
+// keptSessions are those of a user's sessions in one account that a policy lets
+// run, the newest first, and how many it ends for which reason.
+func keptSessions(sessions []PolicySession, p Policy, now time.Time) (kept []PolicySession, ended endedSessions) {
 	for _, s := range sessions {
 		switch {
 		case !now.Before(s.SeenAt.Add(time.Duration(p.IdleMinutes) * time.Minute)):
-			idle++
+			ended.idle++
 		case !now.Before(s.SignedInAt.Add(time.Duration(p.AbsoluteMinutes) * time.Minute)):
-			age++
+			ended.age++
+		case p.MFAForce > DontForce && !s.MFA:
+			ended.mfa++
 		default:
 			kept = append(kept, s)
 		}
 	}
 	slices.SortStableFunc(kept, func(a, b PolicySession) int { return b.SignedInAt.Compare(a.SignedInAt) })
 	if p.MaxSessions != 0 && len(kept) > p.MaxSessions {
-		limit = len(kept) - p.MaxSessions
+		ended.limit = len(kept) - p.MaxSessions
 		kept = kept[:p.MaxSessions]
 	}
-	return kept, idle, age, limit
+	return kept, ended
 }
 
 // Lines are the four sentences of the preview.
 func (p Preview) Lines() []PreviewLine {
 	sessions := plural(p.SessionsEnd, "running session ends at once", "running sessions end at once")
-	switch p.SessionsEnd {
-	case 0:
-	case p.ended.limit:
-		sessions += ", because each user may keep " + number(p.after.MaxSessions)
-	case p.ended.idle:
-		sessions += ", because the idle timeout is " + FormatMinutes(p.after.IdleMinutes)
-	case p.ended.age:
-		sessions += ", because a new sign-in is due after " + FormatMinutes(p.after.AbsoluteMinutes)
+	e := p.ended
+	switch {
+	case p.SessionsEnd == 0:
+	case p.SessionsEnd == e.limit && e.maxAllowed > 0:
+		sessions += ", because each user may keep " + number(e.maxAllowed)
+	case p.SessionsEnd == e.idle && e.idleMinutes > 0:
+		sessions += ", because the idle timeout is " + FormatMinutes(e.idleMinutes)
+	case p.SessionsEnd == e.age && e.ageMinutes > 0:
+		sessions += ", because a new sign-in is due after " + FormatMinutes(e.ageMinutes)
+	case p.SessionsEnd == e.mfa:
+		sessions += ", because no second factor was shown in them"
 	}
 	return []PreviewLine{
 		{p.MustEnrol, plural(p.MustEnrol, "user must enrol in MFA at their next sign-in", "users must enrol in MFA at their next sign-in")},

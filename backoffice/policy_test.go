@@ -313,7 +313,7 @@ func TestTouched(t *testing.T) {
 	after.MFAForce, after.MaxSessions, after.MFAMethods = ForceExceptSSO, 2, AuthenticatorApp
 	strict := Strictest(before, after)
 	session := func(signedIn, seen time.Duration) PolicySession {
-		return PolicySession{now.Add(-signedIn), now.Add(-seen)}
+		return PolicySession{User: 7, Account: 1, SignedInAt: now.Add(-signedIn), SeenAt: now.Add(-seen), MFA: true, Held: PolicyShift{before, after}}
 	}
 	preview := Touched(PolicyChange{
 		Before: before, After: after, SubAccounts: 3, Now: now,
@@ -324,10 +324,11 @@ func TestTouched(t *testing.T) {
 			{SSO: true},
 			{Elsewhere: []Policy{strict}},
 			{Elsewhere: []Policy{before}},
-			{Enrolled: AuthenticatorApp, Sessions: []PolicySession{
-				session(time.Hour, time.Minute), session(2*time.Hour, 0), session(3*time.Hour, 0),
-				session(20*time.Hour, 13*time.Hour), session(8*24*time.Hour, time.Minute),
-			}},
+			{Enrolled: AuthenticatorApp},
+		},
+		Sessions: []PolicySession{
+			session(time.Hour, time.Minute), session(2*time.Hour, 0), session(3*time.Hour, 0),
+			session(20*time.Hour, 13*time.Hour), session(8*24*time.Hour, time.Minute),
 		},
 	})
 	if preview.MustEnrol != 3 || preview.SessionsEnd != 1 || preview.SubAccounts != 3 {
@@ -338,6 +339,26 @@ func TestTouched(t *testing.T) {
 		t.Errorf("%+v", lines)
 	}
 
+	// Each account has its own limits, and what MFA is forced by ends sessions
+	// elsewhere; each is counted where it runs.
+	inBoth := func(user, account int64, mfa bool, after Policy) PolicySession {
+		return PolicySession{User: user, Account: account, SignedInAt: now.Add(-time.Hour), SeenAt: now.Add(-time.Hour), MFA: mfa, Held: PolicyShift{before, after}}
+	}
+	short, shorter, forced := before, before, before
+	short.IdleMinutes, shorter.IdleMinutes, forced.MFAForce = 60, 30, Force
+	for want, sessions := range map[string][]PolicySession{
+		"0 running sessions end at once":                                             {inBoth(1, 1, true, before), inBoth(1, 2, false, before), inBoth(1, 3, true, forced)},
+		"2 running sessions end at once, because the idle timeout is 1 hour":         {inBoth(1, 1, true, short), inBoth(2, 1, true, short), inBoth(2, 2, true, before)},
+		"2 running sessions end at once":                                             {inBoth(1, 1, true, short), inBoth(1, 2, true, shorter)},
+		"1 running session ends at once, because no second factor was shown in them": {inBoth(1, 1, false, forced), inBoth(1, 2, true, forced)},
+		"3 running sessions end at once":                                             {inBoth(1, 1, false, forced), inBoth(1, 2, true, short), inBoth(2, 2, true, short)},
+	} {
+		line := Touched(PolicyChange{Before: before, After: after, Now: now, Sessions: sessions}).Lines()[1]
+		if got := number(line.Count) + " " + line.Text; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+
 	// Session limits of another account do not hold here, so a user is held
 	// already only where the rest is stricter elsewhere.
 	after = before
@@ -346,7 +367,7 @@ func TestTouched(t *testing.T) {
 	if preview.HeldAlready != 1 || preview.MustEnrol != 2 {
 		t.Errorf("%+v", preview)
 	}
-	if preview := Touched(PolicyChange{Before: before, After: before, Users: []PolicyUser{{Elsewhere: []Policy{strict}}}, Now: now}); preview != (Preview{after: before}) {
+	if preview := Touched(PolicyChange{Before: before, After: before, Users: []PolicyUser{{Elsewhere: []Policy{strict}}}, Now: now}); preview != (Preview{}) {
 		t.Errorf("no change touches nobody: %+v", preview)
 	}
 }

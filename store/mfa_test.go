@@ -538,8 +538,24 @@ func TestPolicyPreviewCountsFactorsAndSessions(t *testing.T) {
 			t.Errorf("where passkeys alone are offered: %d here, %d in all", here.MustEnrol, all.MustEnrol)
 		}
 		clock.Add(time.Hour)
-		if here, _ := touched(func(r *backoffice.PolicyRules) { r.IdleMinutes = backoffice.Some(30) }); here.SessionsEnd != 1 {
-			t.Errorf("%d sessions end of one that is idle for an hour", here.SessionsEnd)
+		idle := func(r *backoffice.PolicyRules) { r.IdleMinutes = backoffice.Some(30) }
+		if here, all := touched(idle); here.SessionsEnd != 1 || all.SessionsEnd != 1 {
+			t.Errorf("%d and %d sessions end of one that is idle for an hour", here.SessionsEnd, all.SessionsEnd)
+		}
+		// One in a sub-account, which inherits, one in the other account, which does not;
+		// a second factor is asked for in every account of who is in one that forces it.
+		bring(t, s, "id,name,parent_id,primary_user_email\nbelow,Below,nord,uma@nord.example\n", "")
+		signInOf(t, s, "uma@nord.example", "below", "2")
+		if _, err := s.AddUser(ctx, backoffice.CommandLine(), "sued", backoffice.NewMember{Email: "uma@nord.example", Roles: []string{backoffice.RoleReadOnly}}); err != nil {
+			t.Fatal(err)
+		}
+		signInOf(t, s, "uma@nord.example", "sued", "3")
+		clock.Add(time.Hour)
+		if here, all := touched(idle); here.SessionsEnd != 2 || all.SessionsEnd != 3 {
+			t.Errorf("idle: %d sessions end here, %d in all", here.SessionsEnd, all.SessionsEnd)
+		}
+		if here, all := touched(force); here.SessionsEnd != 3 || all.SessionsEnd != 3 {
+			t.Errorf("without a second factor: %d sessions end here, %d in all", here.SessionsEnd, all.SessionsEnd)
 		}
 	})
 }

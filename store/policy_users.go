@@ -132,9 +132,13 @@ func (s *Store) PolicyTouched(ctx context.Context, p PolicyState, rules backoffi
 	if err != nil {
 		return touch, err
 	}
+	sessions, err := s.sessionsTouched(ctx, p, rules)
+	if err != nil {
+		return touch, err
+	}
 	own := places[p.Account.Key]
 	touch.Users, touch.Accounts = int64(len(users)), int64(len(list))
-	touch.Preview = backoffice.Touched(backoffice.PolicyChange{Before: own.Before, After: own.After, Users: users, SubAccounts: len(list) - 1, Now: s.Now()})
+	touch.Preview = backoffice.Touched(backoffice.PolicyChange{Before: own.Before, After: own.After, Users: users, Sessions: sessions, SubAccounts: len(list) - 1, Now: s.Now()})
 	return touch, nil
 }
 
@@ -186,15 +190,11 @@ func (s *Store) branchUsers(ctx context.Context, p PolicyState, shift func(accou
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := s.sessionsIn(ctx, p.Account.Key)
-	if err != nil {
-		return nil, err
-	}
 	var users []backoffice.PolicyUser
 	last := int64(0)
 	for _, v := range pairs {
 		if v.user != last {
-			users, last = append(users, backoffice.PolicyUser{Enrolled: backoffice.MFAMethods(v.factors), Sessions: sessions[v.user]}), v.user
+			users, last = append(users, backoffice.PolicyUser{Enrolled: backoffice.MFAMethods(v.factors)}), v.user
 		}
 		u := &users[len(users)-1]
 		if here, ok := shift(v.account); ok {
@@ -213,24 +213,6 @@ func (s *Store) branchUsers(ctx context.Context, p PolicyState, shift func(accou
 	return users, nil
 }
 
-// sessionsIn are the sessions in an account, by user.
-func (s *Store) sessionsIn(ctx context.Context, account int64) (map[int64][]backoffice.PolicySession, error) {
-	rows, err := s.query().rows(ctx, `SELECT user_key, created_at, seen_at FROM user_sessions WHERE account_key = $1`, account)
-	type line struct {
-		user int64
-		backoffice.PolicySession
-	}
-	list, err := collect(rows, err, func(r rowScanner) (l line, err error) {
-		err = r.Scan(&l.user, micros{&l.SignedInAt}, micros{&l.SeenAt})
-		return
-	})
-	sessions := map[int64][]backoffice.PolicySession{}
-	for _, l := range list {
-		sessions[l.user] = append(sessions[l.user], l.PolicySession)
-	}
-	return sessions, err
-}
-
 // environmentTouched counts over all accounts. Who must enrol is only asked for
 // when forcing MFA begins, and only for as long as the context allows.
 func (s *Store) environmentTouched(ctx context.Context, p PolicyState, rules backoffice.PolicyRules) (touch PolicyTouch, err error) {
@@ -240,6 +222,14 @@ func (s *Store) environmentTouched(ctx context.Context, p PolicyState, rules bac
 	}
 	touch.Accounts = totals.Accounts
 	after := p.Try(rules)
+	sessions, err := s.sessionsTouched(ctx, p, rules)
+	if err != nil && ctx.Err() != nil {
+		touch.Uncounted = true
+		return touch, nil
+	} else if err != nil {
+		return touch, err
+	}
+	touch.Preview = backoffice.Touched(backoffice.PolicyChange{Sessions: sessions, Now: s.Now()})
 	if p.InForce.MFAForce > backoffice.DontForce || after.MFAForce <= backoffice.DontForce {
 		return touch, nil
 	}
