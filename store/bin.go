@@ -376,7 +376,7 @@ func (s *Store) Purge(ctx context.Context, limit int) (n int, err error) {
 				`DELETE FROM account_logos WHERE account_key = $1`,
 				`DELETE FROM policies WHERE account_key = $1`,
 				`UPDATE accounts SET parent_key = NULL WHERE parent_key = $1`,
-				`UPDATE events SET before_data = NULL, after_data = NULL, actor_name = '', object_name = '', address = '', search = '' WHERE account_key = $1`,
+				`UPDATE events SET ` + emptied + ` WHERE account_key = $1`,
 				`DELETE FROM accounts WHERE key = $1`,
 			} {
 				if _, err := t.exec(text, g.key); err != nil {

@@ -92,6 +92,9 @@ func purged(e backoffice.Event, sum []byte) bool {
 	return e.Before == "" && e.After == "" && e.ActorName == "" && e.Address == "" && e.ObjectName == "" && string(sum) != string(noPayload)
 }
 
+// emptied is what an UPDATE of events leaves of a payload that is purged.
+const emptied = `before_data = NULL, after_data = NULL, actor_name = '', object_name = '', address = '', search = ''`
+
 var noPayload = payloadDigest(backoffice.Event{})
 
 // eventDigest covers everything of an event that is kept for good.
@@ -141,6 +144,7 @@ func verifyEvents(ctx context.Context, r reader) (broken, count int64, err error
 			COALESCE(account_key, 0), undo, COALESCE(before_data, ''), COALESCE(after_data, ''),
 			account_key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.key = account_key)
 			OR object_kind = 'user' AND EXISTS (SELECT 1 FROM users u WHERE u.id = object_id AND u.purged_at IS NOT NULL)
+			OR actor_kind = 'user' AND EXISTS (SELECT 1 FROM users u WHERE u.id = actor_id AND u.purged_at IS NOT NULL)
 			OR object_kind = 'role' AND NOT EXISTS (SELECT 1 FROM roles r WHERE r.id = object_id), payload_digest, digest
 			FROM events WHERE key > $1 ORDER BY key LIMIT 1000`, last)
 		type link struct {
@@ -163,7 +167,8 @@ func verifyEvents(ctx context.Context, r reader) (broken, count int64, err error
 		}
 		for _, l := range links {
 			count++
-			// A payload may be missing where its account was purged, and nowhere else.
+			// A payload may be missing where what it is about, or who did it, was purged,
+			// and nowhere else.
 			payloadOK := string(payloadDigest(l.Event)) == string(l.sum) || l.gone && purged(l.Event, l.sum)
 			if l.Key != last+1 || !payloadOK || string(eventDigest(head, l.Event, l.account, l.sum)) != string(l.Digest) {
 				return l.Key, count, nil

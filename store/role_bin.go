@@ -252,8 +252,7 @@ func (s *Store) PurgeRoles(ctx context.Context, limit int) (n int, err error) {
 					return err
 				}
 			}
-			if _, err := t.exec(`UPDATE events SET before_data = NULL, after_data = NULL, actor_name = '', object_name = '', address = '', search = ''
-				WHERE object_id = $1 AND object_kind = 'role'`, g.id); err != nil {
+			if _, err := t.exec(`UPDATE events SET `+emptied+` WHERE object_id = $1 AND object_kind = 'role'`, g.id); err != nil {
 				return err
 			}
 			if err := t.record(event{action: "role.purged", kind: "role", id: g.id}); err != nil {

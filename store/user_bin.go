@@ -276,9 +276,15 @@ func (s *Store) PurgeUsers(ctx context.Context, limit int) (n int, err error) {
 					return err
 				}
 			}
-			if _, err := t.exec(`UPDATE events SET before_data = NULL, after_data = NULL, actor_name = '', object_name = '', address = '', search = ''
-				WHERE object_id = $1 AND object_kind = 'user'`, g.id); err != nil {
-				return err
+			// What they did tells of them as much as what was done to them.
+			for _, text := range []string{
+				`UPDATE events SET ` + emptied + ` WHERE object_id = $1 AND object_kind = 'user'`,
+				`UPDATE events SET ` + emptied + ` WHERE actor_id = $1 AND actor_kind = 'user'`,
+				`UPDATE invitations SET invited_by = '' WHERE invited_by_id = $1 AND invited_by_kind = 'user'`,
+			} {
+				if _, err := t.exec(text, g.id); err != nil {
+					return err
+				}
 			}
 			if err := t.one(`UPDATE users SET purged_at = $1 WHERE key = $2`, t.now.UnixMicro(), g.key); err != nil {
 				return err

@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,5 +166,63 @@ func TestUserMetadata(t *testing.T) {
 		if err != nil || len(page.Rows) != 1 || page.Rows[0].After != `{"keys":["key"]}` {
 			t.Errorf("the trail says %+v, %v", page.Rows, err)
 		}
+	})
+}
+
+// Nothing of who was purged is left in the trail: neither what was done to them
+// nor what they did, while the chain stays whole (product.md, section 14).
+func TestPurgedUserLeavesTheTrail(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		create(t, s, "Nordwind GmbH", "nord", "ana.canary@nordwind.example")
+		ana := userAt(t, s, "ana.canary@")
+		if err := s.RenameUser(ctx, cli, ana.ID, "Ana Canary"); err != nil {
+			t.Fatal(err)
+		}
+		x, _ := signInOf(t, s, "ana.canary@nordwind.example", "nord", "1")
+		var m mint
+		by := x.Actor("192.0.2.77")
+		if _, err := s.InviteUser(ctx, by, "nord", invited("bo@nordwind.example"), m.next); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.ChangeMemberRoles(ctx, by, "nord", userAt(t, s, "bo@").ID, []string{"admin"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.DeleteUser(ctx, cli, ana.ID); err != nil {
+			t.Fatal(err)
+		}
+		clock.Add(backoffice.BinDays * 24 * time.Hour)
+		if n, err := s.PurgeUsers(ctx, 10); err != nil || n != 1 {
+			t.Fatalf("purged %d, %v", n, err)
+		}
+		if broken, _, err := s.VerifyEvents(ctx); broken != 0 || err != nil {
+			t.Errorf("the chain is broken at %d, %v", broken, err)
+		}
+		page, err := s.Events(ctx, backoffice.EventFilter{}, "", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		acted := 0
+		for _, e := range page.Rows {
+			if e.ActorID == ana.ID {
+				acted++
+				if !e.Purged || e.Address != "" || e.ActorName != "" {
+					t.Errorf("%s still tells of who did it: %+v", e.Action, e)
+				}
+			}
+			if e.ObjectID == "nord" && e.Purged {
+				t.Errorf("%s of the account by others is gone", e.Action)
+			}
+		}
+		if acted < 3 {
+			t.Errorf("%d entries of what they did", acted)
+		}
+		for table, rows := range storetest.Dump(t, s) {
+			if table == "events" || table == "invitations" || table == "users" {
+				if text := fmt.Sprint(rows); strings.Contains(text, "Ana Canary") || strings.Contains(text, "192.0.2.77") {
+					t.Errorf("%s still holds their name or address", table)
+				}
+			}
+		}
+		checked(t, s)
 	})
 }
