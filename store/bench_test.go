@@ -167,14 +167,16 @@ func BenchmarkFilters(b *testing.B) {
 func BenchmarkSearch(b *testing.B) {
 	s := benchStore(b, false)
 	for _, q := range []string{"gmbh", "group", "acc-", "acc-1000", "acc-100017", "weber", "müller", "zzz", "zzqqxx", "nonexistent company", "cobit", "a", "e", "q", "z", "ab", "zx", "qq", "0", "7f", "株", "株式", "株式会社", "桜", "東京", "有限公司", "한", "ש", "ООО", "inc", "group se", "labs gmbh", "albabit l", "-", "a-1", "b4c", "-4b", "de-", "nord möbel", "ü", "e e"} {
-		for _, sort := range []backoffice.AccountSort{backoffice.SortCreated, backoffice.SortName, backoffice.SortVisits} {
-			b.Run(fmt.Sprintf("%s/%s", q, sort), func(b *testing.B) {
-				timed(b, func(int) {
-					if _, err := s.Accounts(ctx, backoffice.AccountFilter{Query: q, Sort: sort}, ""); err != nil {
-						b.Fatal(err)
-					}
+		for _, sort := range []backoffice.AccountSort{backoffice.SortCreated, backoffice.SortName, backoffice.SortPrimaryUser, backoffice.SortVisits} {
+			for _, asc := range []bool{false, true} {
+				b.Run(fmt.Sprintf("%s/%s/asc=%v", q, sort, asc), func(b *testing.B) {
+					timed(b, func(int) {
+						if _, err := s.Accounts(ctx, backoffice.AccountFilter{Query: q, Sort: sort, Asc: asc}, ""); err != nil {
+							b.Fatal(err)
+						}
+					})
 				})
-			})
+			}
 		}
 	}
 }
