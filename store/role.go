@@ -95,13 +95,6 @@ func (s *Store) Roles(ctx context.Context) ([]backoffice.RoleRow, error) {
 	return s.roleRows(ctx, rows, err)
 }
 
-// RolesToGive returns the roles of the environment, the highest first, without
-// counting who holds them: that takes time in proportion to memberships.
-func (s *Store) RolesToGive(ctx context.Context) ([]backoffice.Role, error) {
-	rows, err := s.query().rows(ctx, selectRoles+` AND r.account_key IS NULL ORDER BY r.level, r.name, r.key`)
-	return collect(rows, err, func(r rowScanner) (backoffice.Role, error) { v, err := scanRole(r); return v.Role, err })
-}
-
 // AccountRoles returns a page of the roles that belong to one account each, by
 // account and level; with an account's ID only those of that account. after and
 // before are IDs of roles; a position that is not there any more opens an empty

@@ -38,6 +38,7 @@ type Store struct {
 	index    accountIndex
 	people   trigrams // the index of users
 	userKPIs userLedger
+	roles    roleMemory
 	secret   []byte // signs the cursors of lists
 	lock     *os.File
 	reserve  *reserve // of a SQLite file that is served

@@ -637,31 +637,16 @@ func (s *Store) EachUserOf(ctx context.Context, ids []string, do func(backoffice
 
 // nameRoles gives the roles of users their names.
 func (s *Store) nameRoles(ctx context.Context, list []foundUser) error {
-	type role struct {
-		name  string
-		level int64
-	}
-	roles := map[string]role{}
-	var keys []int64
+	var keys []string
 	for _, u := range list {
 		for key := range strings.FieldsSeq(u.roles) {
-			if _, ok := roles[key]; !ok {
-				roles[key] = role{}
-				n, err := strconv.ParseInt(key, 10, 64)
-				if err != nil {
-					return err
-				}
-				keys = append(keys, n)
+			if !slices.Contains(keys, key) {
+				keys = append(keys, key)
 			}
 		}
 	}
-	if err := lookup(ctx, s.query(), lookupRoleNames, keys, func(r rowScanner) error {
-		var key int64
-		var v role
-		err := r.Scan(&key, &v.name, &v.level)
-		roles[strconv.FormatInt(key, 10)] = v
-		return err
-	}); err != nil {
+	roles, err := s.roles.namesOf(ctx, s, keys)
+	if err != nil {
 		return err
 	}
 	for i := range list {
