@@ -237,6 +237,9 @@ func (w *site) castAccounts() {
 		if _, err := w.store.CreateAccount(ctx, backoffice.CommandLine(), backoffice.NewAccount{Name: "Cast " + id, ID: id}); err != nil {
 			w.t.Fatal(err)
 		}
+		if err := w.store.SetReseller(ctx, backoffice.CommandLine(), id, true); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 

@@ -36,6 +36,7 @@ func (s *server) portalRoutes() []portalRoute {
 	}
 	list = append(list, s.portalUserRoutes()...)
 	list = append(list, s.portalInvitationRoutes()...)
+	list = append(list, s.portalAccountRoutes()...)
 	list = append(list, s.profileRoutes()...)
 	list = append(list, s.addressRoutes()...)
 	list = append(list, s.mfaRoutes()...)
@@ -80,7 +81,11 @@ func (c *call) portal(title, part string) (views.Page, error) {
 		}
 	}
 	p.Portal = portal
-	p.Nav = views.PortalNavigation(c.s.base, part, c.actor)
+	below, err := c.subAccounts()
+	if err != nil {
+		return p, err
+	}
+	p.Nav = views.PortalNavigation(c.s.base, part, c.actor, below)
 	if t, ok := c.takeFlash(); ok {
 		p.Toasts = append(p.Toasts, t)
 	}

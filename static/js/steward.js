@@ -16,6 +16,7 @@ import "./toasts.js";
 import "./requests.js";
 import "./guard.js";
 import "./metadata.js";
+import "./tree-table.js";
 import "./passkey.js";
 import { onContent } from "./dom.js";
 

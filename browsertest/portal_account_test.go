@@ -1,0 +1,118 @@
+package browsertest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"steward/backoffice"
+	"steward/store"
+)
+
+// furnishSubAccounts lets Nord manage sub-accounts, and makes so many below it:
+// the first eight below it, the others below these in turn.
+func furnishSubAccounts(t *testing.T, w *site, n int) {
+	t.Helper()
+	cli := backoffice.CommandLine()
+	if err := w.store.SetReseller(ctx, cli, "nord", true); err != nil {
+		t.Fatal(err)
+	}
+	if n == 0 {
+		return
+	}
+	names := []string{"Nord Pharma", "Nord Resale Partners", "Nord Marine", "Harbor Security", "Kestrel Optics", "נורד פארמה בע״מ", "株式会社さくら", "Vereinigte Elektrizitätswerke und Netzbetreibergesellschaft Schleswig-Holstein-Nord mbH & Co. KG"}
+	var csv strings.Builder
+	csv.WriteString("id,name,parent_id,primary_email\n")
+	for i := range n {
+		parent, name := "nord", fmt.Sprintf("Branch office %d", i)
+		if i < len(names) {
+			name = names[i]
+		} else {
+			parent = fmt.Sprintf("sub-%d", i*7%min(i, 30))
+		}
+		email := ""
+		if i%3 > 0 {
+			email = fmt.Sprintf("lead%d@nord-textil.example", i)
+		}
+		fmt.Fprintf(&csv, "sub-%d,%s,%s,%s\n", i, name, parent, email)
+	}
+	run, err := w.store.PlanImport(ctx, cli, true, func(yield func(store.ImportFile, error) bool) {
+		yield(store.ImportFile{Kind: backoffice.ImportAccounts, Name: "accounts.csv", Reader: strings.NewReader(csv.String())}, nil)
+	})
+	if err == nil {
+		_, err = w.store.ApplyImport(ctx, cli, run.ID, func(int64, int64) {})
+	}
+	if err == nil {
+		err = w.store.SetReseller(ctx, cli, "sub-1", true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var visits []backoffice.Visit
+	for i := range min(n, 40) {
+		if i%3 == 1 {
+			visits = append(visits, backoffice.Visit{AccountID: fmt.Sprintf("sub-%d", i), Email: fmt.Sprintf("lead%d@nord-textil.example", i), At: w.clock.Now().AddDate(0, 0, -i)})
+		}
+	}
+	if _, err := w.store.RecordVisits(ctx, backoffice.CommandLine(), visits); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// userSignIn signs in by the pages, to the account.
+func (p *tab) userSignIn(email, account string) {
+	p.open("/sign-in")
+	p.fill("#email", email)
+	p.click("#address-form button")
+	p.wait(`document.querySelector("#password-form") !== null`)
+	p.fill("#password", userPassphrase)
+	p.click("#password-form button")
+	p.wait(`location.pathname !== "/sign-in/password"`)
+	if account != "" {
+		p.wait(`document.querySelector("#choice-form") !== null`)
+		p.click("#choice-form button[value=" + account + "]")
+	}
+	p.wait(`location.pathname === "/portal" && document.querySelector("h1") !== null`)
+}
+
+// portalAccountPages are the pages by which a customer manages its sub-accounts.
+var portalAccountPages = map[int][]string{
+	0:   {"/portal/accounts"},
+	11:  {"/portal/accounts", "/portal/accounts?open=all&sel=sub-1"},
+	300: {"/portal/accounts", "/portal/accounts?open=sub-0,sub-1", "/portal/accounts?q=office+2", "/portal/accounts?q=zzzz"},
+}
+
+func TestEveryPageOfSubAccounts(t *testing.T) {
+	pictures := os.Getenv("STEWARD_TEST_PICTURES")
+	for n, pages := range portalAccountPages {
+		t.Run(fmt.Sprint(n+1), func(t *testing.T) {
+			w := newSite(t, owner())
+			furnishUsers(t, w)
+			furnishSubAccounts(t, w, n)
+			for _, dark := range []bool{false, true} {
+				scheme := map[bool]string{false: "light", true: "dark"}[dark]
+				for _, width := range []int64{380, 1280, 1920} {
+					t.Run(fmt.Sprintf("%d-%s", width, scheme), func(t *testing.T) {
+						p := w.tab(t, tabOptions{width: width, height: 860, dark: dark})
+						p.userSignIn("hana.fischer@nord-textil.example", "nord")
+						for _, page := range pages {
+							p.open(page)
+							if over := eval[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
+								t.Errorf("%s at %d: %d pixels wider than the window", page, width, over)
+							}
+							if width != 1920 {
+								p.accessible(fmt.Sprintf("%s at %d, %s", page, width, scheme))
+							}
+							if pictures != "" {
+								name := strings.NewReplacer("/", "-", "?", "-", "=", "-", "&", "-", ",", "-").Replace(strings.Trim(page, "/"))
+								p.picture(filepath.Join(pictures, fmt.Sprintf("%d-%s.%d.%s.png", n+1, name, width, scheme)))
+							}
+						}
+					})
+				}
+			}
+		})
+	}
+}

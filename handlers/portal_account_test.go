@@ -1,0 +1,156 @@
+package handlers_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+
+	"steward/backoffice"
+	"steward/store"
+)
+
+// eachReseller serves Nord AG, which manages sub-accounts, with Hana as its admin
+// and Uma who only reads, and Süd AG, which is somebody else's.
+func eachReseller(t *testing.T, test func(t *testing.T, w *site)) {
+	t.Helper()
+	eachPeople(t, func(t *testing.T, w *site) {
+		if err := w.store.SetReseller(ctx, backoffice.CommandLine(), "nord", true); err != nil {
+			t.Fatal(err)
+		}
+		test(t, w)
+	})
+}
+
+// below makes an account below another one, and returns its ID.
+func (w *site) below(parentID, name string) string {
+	w.t.Helper()
+	a, err := w.store.CreateSubAccount(ctx, backoffice.CommandLine(), parentID, name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return a.ID
+}
+
+func (p *shown) names() string { return p.texts("a.cell-name") }
+
+func (p *shown) texts(selector string) string {
+	var list []string
+	p.Find(selector).Each(func(_ int, s *goquery.Selection) { list = append(list, strings.TrimSpace(s.Text())) })
+	return strings.Join(list, ", ")
+}
+
+func TestAllAccountsIsForWhoManagesThem(t *testing.T) {
+	eachPeople(t, func(t *testing.T, w *site) {
+		hana := w.userIn("hana@nord.example", "nord")
+		if p := hana.get("/portal"); strings.Contains(p.text("nav"), "All Accounts") {
+			t.Error("an account that manages none is offered All Accounts")
+		}
+		if p := hana.get("/portal/accounts"); p.Status != http.StatusNotFound {
+			t.Errorf("an account that manages none: %d", p.Status)
+		}
+		if err := w.store.SetReseller(ctx, backoffice.CommandLine(), "nord", true); err != nil {
+			t.Fatal(err)
+		}
+		if p := hana.get("/portal"); !strings.Contains(p.text("nav"), "All Accounts") {
+			t.Error("the navigation does not lead to All Accounts")
+		}
+		p := hana.get("/portal/accounts")
+		if p.Status != http.StatusOK || !strings.Contains(p.text("main"), "No sub-accounts yet") || p.names() != "Nord AG" {
+			t.Errorf("the first visit: %d %s", p.Status, p.text("main"))
+		}
+	})
+}
+
+func TestTableOfAccountsOpensAndCloses(t *testing.T) {
+	eachReseller(t, func(t *testing.T, w *site) {
+		textiles := w.below("nord", "Textiles")
+		w.below("nord", "Marine")
+		w.below(textiles, "Looms")
+		hana := w.userIn("hana@nord.example", "nord")
+		p := hana.get("/portal/accounts")
+		if p.names() != "Nord AG, Marine, Textiles" {
+			t.Fatalf("at first: %s", p.names())
+		}
+		row := p.Find("tr[data-id='" + textiles + "']")
+		if row.AttrOr("aria-level", "") != "2" || row.AttrOr("aria-posinset", "") != "2" || row.AttrOr("aria-setsize", "") != "2" || row.AttrOr("aria-expanded", "") != "false" {
+			t.Errorf("its row: %v", row.Nodes[0].Attr)
+		}
+		p = p.submit("form[data-tree]", url.Values{"toggle": {textiles}})
+		if p.names() != "Nord AG, Marine, Textiles, Looms" || p.URL.Query().Get("open") != textiles {
+			t.Errorf("opened: %s %s", p.names(), p.URL)
+		}
+		p = p.submit("form[data-tree]", url.Values{"toggle": {textiles}})
+		if p.names() != "Nord AG, Marine, Textiles" {
+			t.Errorf("closed: %s %s", p.names(), p.URL)
+		}
+		if p := hana.get("/portal/accounts?rows="+textiles, rowTarget); p.names() != "Looms" || p.Find("h1").Length() != 0 {
+			t.Errorf("its rows alone: %s", p.text("body"))
+		}
+		if p := hana.get("/portal/accounts?rows=sued", rowTarget); p.Status != http.StatusNotFound {
+			t.Errorf("rows of somebody else's: %d", p.Status)
+		}
+		if p := hana.get("/portal/accounts?open=all"); p.names() != "Nord AG, Marine, Textiles, Looms" {
+			t.Errorf("all open: %s", p.names())
+		}
+		// Searching shows hits with their path; the selected account is always shown.
+		p = hana.get("/portal/accounts?q=loom")
+		if p.names() != "Looms" || p.text(".cell-id") != "Nord AG › Textiles" {
+			t.Errorf("found: %s, in %s", p.names(), p.text(".cell-id"))
+		}
+		looms := p.Find("tr[data-id]").AttrOr("data-id", "")
+		if p := hana.get("/portal/accounts?sel=" + looms); p.text("tr[aria-selected=true] .cell-name") != "Looms" {
+			t.Errorf("selected: %s", p.names())
+		}
+		if p := hana.get("/portal/accounts?q=Süd"); !strings.Contains(p.text("main"), "No account here matches") {
+			t.Errorf("somebody else's account: %s", p.text("main"))
+		}
+	})
+}
+
+// importAccounts brings in accounts from a file.
+func (w *site) importAccounts(csv string) {
+	w.t.Helper()
+	cli := backoffice.CommandLine()
+	run, err := w.store.PlanImport(ctx, cli, true, func(yield func(store.ImportFile, error) bool) {
+		yield(store.ImportFile{Kind: backoffice.ImportAccounts, Name: "accounts.csv", Reader: strings.NewReader(csv)}, nil)
+	})
+	if err == nil {
+		_, err = w.store.ApplyImport(ctx, cli, run.ID, func(int64, int64) {})
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// rowTarget is what htmx names as the place for rows of the table.
+const rowTarget = "tr"
+
+func TestTableOfAccountsComesInPages(t *testing.T) {
+	eachReseller(t, func(t *testing.T, w *site) {
+		var csv strings.Builder
+		csv.WriteString("id,name,parent_id\n")
+		for i := range 230 {
+			fmt.Fprintf(&csv, "sub-%03d,Sub %03d,nord\n", i, i)
+		}
+		w.importAccounts(csv.String())
+		hana := w.userIn("hana@nord.example", "nord")
+		p := hana.get("/portal/accounts")
+		if n := p.Find("tr[data-id]").Length(); n != 101 || !strings.Contains(p.text("tr[data-more]"), "Show 100 more of 130") {
+			t.Fatalf("%d rows, then %q", n, p.text("tr[data-more]"))
+		}
+		p = p.submit("form[data-tree]", url.Values{"further": {"nord"}})
+		if n := p.Find("tr[data-id]").Length(); n != 201 || !strings.Contains(p.text("tr[data-more]"), "Show 30 more of 30") {
+			t.Errorf("%d rows, then %q", n, p.text("tr[data-more]"))
+		}
+		if p := hana.get("/portal/accounts?rows=nord&from=200", rowTarget); p.Find("a.cell-name").Length() != 30 || p.Find("button[name=further]").Length() != 0 {
+			t.Errorf("the last page: %s", p.names())
+		}
+		if p := hana.get("/portal/accounts?sel=sub-220"); p.text("tr[aria-selected=true] .cell-name") != "Sub 220" {
+			t.Errorf("one of the last, selected: %s", p.text("tr[aria-selected=true]"))
+		}
+	})
+}

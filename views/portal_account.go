@@ -1,0 +1,106 @@
+package views
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"steward/backoffice"
+	"steward/views/ui"
+)
+
+// PortalAccountsPath is where the accounts that a user manages are listed.
+const PortalAccountsPath = "/portal/accounts"
+
+// PortalAccountPath is the address of one of them, without the base path.
+func PortalAccountPath(id, rest string) string {
+	return PortalAccountsPath + "/" + url.PathEscape(id) + rest
+}
+
+// PortalTreeID is the section that follows the search.
+const PortalTreeID = "account-tree"
+
+// PortalAccountsScene is "All Accounts": the own account and all below it.
+type PortalAccountsScene struct {
+	Page      Page
+	Table     *backoffice.TreeTable
+	Graph     templ.Component // in place of the table; nil for the table
+	MayCreate bool
+	MayInvite bool
+	MayRemove bool
+	Now       time.Time
+}
+
+func (s PortalAccountsScene) root() backoffice.TreeNode { return s.Table.Branch.Nodes[0] }
+
+func (s PortalAccountsScene) sub() string {
+	root := s.root()
+	if root.Below == 0 {
+		return root.Name + " has no sub-accounts yet"
+	}
+	return root.Name + " and " + ui.Count(root.Below, "sub-account", "sub-accounts") + ", " + ui.Count(root.BranchUsers, "user", "users")
+}
+
+func (s PortalAccountsScene) link(id, rest string) string {
+	return s.Page.Link(PortalAccountPath(id, rest))
+}
+
+// PortalAccountsAddress is where a state of the table or, with graph, of the
+// picture is shown, without the base path.
+func PortalAccountsAddress(graph bool, state backoffice.TreeState) string {
+	keep := ""
+	if graph {
+		keep = "view=graph"
+	}
+	return withQuery(PortalAccountsPath, keep, state.Encode())
+}
+
+// statePairs are the fields of a state as a form posts them; without is left out.
+func statePairs(state backoffice.TreeState, without ...string) []ui.Pair {
+	return slices.DeleteFunc(queryPairs(state.Encode()), func(p ui.Pair) bool { return slices.Contains(without, p.Name) })
+}
+
+func (s PortalAccountsScene) cleared() string {
+	state := s.Table.State
+	state.Query = ""
+	return s.Page.Link(PortalAccountsAddress(false, state))
+}
+
+// path names the accounts above the one at i, the own one first.
+func (s PortalAccountsScene) path(i int) string {
+	var names []string
+	for _, up := range s.Table.Branch.Path(i) {
+		if up != i {
+			names = append(names, s.Table.Branch.Nodes[up].Name)
+		}
+	}
+	return strings.Join(names, " › ")
+}
+
+func (s PortalAccountsScene) flags(r backoffice.TreeRow) string {
+	var flags []string
+	n := s.Table.Branch.Nodes[r.At]
+	if r.At == 0 {
+		flags = append(flags, "own")
+	}
+	if n.Children > 0 {
+		flags = append(flags, "parent")
+	}
+	return strings.Join(flags, " ")
+}
+
+// shareBar draws the share of active users of an account's own: a bar with its number.
+func shareBar(n backoffice.TreeNode) templ.Component {
+	if n.Users == 0 {
+		return noUsers()
+	}
+	return shareOf(float64(n.Active) / float64(n.Users))
+}
+
+func shareClass(share float64) string { return "s-" + strconv.Itoa(min(4, int(share*5))) }
+
+func shareWidth(share float64) string { return strconv.Itoa(max(2, int(share*56+0.5))) }
