@@ -30,6 +30,8 @@ type TreeGraphScene struct {
 	Create   func(id string) string
 	Download string // the picture as a file, "/portal/accounts.svg"; "" offers none
 	Now      time.Time
+
+	asFile bool // drawn by TreeGraphFile
 }
 
 // root is the account at the top.
@@ -205,22 +207,26 @@ func (s TreeGraphScene) sentence(b []byte, n *backoffice.TreeNode) []byte {
 	return b
 }
 
-// Room for a name inside its box, in pixels, at 13 pixels and weight 500.
-const treeNameRoom = backoffice.TreeNodeWidth - 24
+// Room for a name inside its box, in pixels, at 13 pixels and weight 500. In a file
+// the fonts of others are some 15 % wider.
+const (
+	treeNameRoom     = backoffice.TreeNodeWidth - 24
+	treeNameRoomFile = treeNameRoom * 0.87
+)
 
 // cutName shortens a name to what fits, by the usual widths of its characters:
 // the server cannot measure. A name written from the right keeps its mark at its
 // own end.
-func cutName(name string) (cut string, rtl bool) {
-	const dots = 11
+func cutName(name string, room float64) (cut string, rtl bool) {
+	const dots = 8
 	width, fits := 0.0, 0
 	for i, r := range name {
 		rtl = rtl || unicode.In(r, unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana)
 		w := runeWidth(r)
-		if w > 0 && width+w <= treeNameRoom-dots {
+		if w > 0 && width <= room-dots {
 			fits = i // a mark is not parted from its letter
 		}
-		if width += w; width > treeNameRoom {
+		if width += w; width > room {
 			cut = name[:fits]
 			for cut != "" && cut[len(cut)-1] == ' ' {
 				cut = cut[:len(cut)-1]
@@ -236,38 +242,26 @@ func cutName(name string) (cut string, rtl bool) {
 
 func runeWidth(r rune) float64 {
 	switch {
-	case r < 0x80:
-		return asciiWidths[r]
+	case r >= ' ' && r <= '~':
+		return float64(asciiWidths[r-' ']) / 10
 	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
 		return 0
 	case r >= 0x1100 && r <= 0x115f, r >= 0x2e80 && r <= 0xd7a3, r >= 0xf900 && r <= 0xfaff, r >= 0xfe30 && r <= 0xfe6f, r >= 0xff00 && r <= 0xff60, r >= 0x1f300 && r <= 0x1faff, r >= 0x20000:
-		return 13.2
+		return 13
 	case unicode.IsUpper(r):
-		return 9
+		return 9.4
 	}
-	return 7.6
+	return 7.9
 }
 
-var asciiWidths = func() (w [128]float64) {
-	for i := range w {
-		switch r := rune(i); {
-		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
-			w[i] = 8.6
-		default:
-			w[i] = 7.4
-		}
-	}
-	for _, r := range "iljI|!.,:;'`" {
-		w[r] = 3.6
-	}
-	for _, r := range "ftr()[]{}/\\-\" " {
-		w[r] = 5
-	}
-	for _, r := range "mwMW@%&" {
-		w[r] = 11.4
-	}
-	return w
-}()
+// asciiWidths are the widths from the space to the tilde in Geist at 13 pixels and
+// weight 500, in tenths of a pixel.
+var asciiWidths = [...]uint8{
+	32, 30, 47, 67, 84, 105, 84, 24, 38, 38, 56, 73, 28, 54, 28, 52, 89, 48, 82, 81, 82, 83, 79, 71,
+	81, 79, 39, 39, 71, 71, 71, 74, 120, 90, 89, 93, 92, 78, 75, 93, 91, 34, 76, 83, 73, 114, 95, 98,
+	83, 97, 88, 85, 75, 90, 88, 125, 82, 80, 73, 47, 48, 47, 57, 73, 34, 73, 78, 72, 78, 74, 44, 78,
+	76, 31, 35, 73, 36, 113, 75, 75, 78, 78, 47, 69, 46, 76, 73, 108, 74, 72, 70, 51, 36, 51, 68,
+}
 
 // appendCoordinate writes a number of pixels, to a tenth.
 func appendCoordinate(b []byte, v float64) []byte {

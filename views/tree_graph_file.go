@@ -38,6 +38,7 @@ const (
 // anything that is fetched, in light colours. Names stand in it as text, escaped;
 // characters that XML does not know are left out.
 func TreeGraphFile(s TreeGraphScene) []byte {
+	s.asFile = true
 	g := s.Graph
 	width, height := max(g.Width, treeFileWidth), g.Height+treeFileHead+treeFileFoot
 	size := func(b []byte) []byte {

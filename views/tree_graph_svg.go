@@ -159,7 +159,11 @@ func (s TreeGraphScene) appendNode(b []byte, at int, inTurn bool, selects string
 // appendBox writes the inside of an account's node.
 func (s TreeGraphScene) appendBox(b []byte, a *backoffice.TreeNode) []byte {
 	b = append(b, `<rect class="node-box" x=".5" y=".5" width="189" height="51" rx="8"/><text class="node-name" x="12" y="20"`...)
-	name, rtl := cutName(a.Name)
+	room := float64(treeNameRoom)
+	if s.asFile {
+		room = treeNameRoomFile
+	}
+	name, rtl := cutName(a.Name, room)
 	if rtl {
 		b = append(b, ` direction="ltr" unicode-bidi="isolate"`...)
 	}

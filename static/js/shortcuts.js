@@ -16,6 +16,13 @@ const groups = [
     [["Shift", "x"], "Tick all from the last one ticked"],
     [["m"], "Menu of the row"],
   ]],
+  ["In a graph", [
+    [["←", "↑", "→", "↓"], "Walk from account to account, or move the picture"],
+    [["Space"], "Expand or collapse"],
+    [["Enter"], "Select, then open"],
+    [["+", "−"], "Zoom in, zoom out"],
+    [["0"], "Fit to window"],
+  ]],
 ];
 
 export const key = (name) => element("kbd", { class: "kbd" }, name);
