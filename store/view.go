@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"steward/backoffice"
@@ -16,11 +18,51 @@ func scanView(r rowScanner) (v backoffice.View, err error) {
 	return v, err
 }
 
+// viewMemory keeps the saved views that pages show while nothing was committed
+// to a SQLite file, by whichever process.
+type viewMemory struct {
+	mu      sync.Mutex
+	version int64
+	lists   map[viewsOf][]backoffice.View
+}
+
+type viewsOf struct {
+	staff int64
+	page  string
+}
+
+const rememberedViews = 1000 // lists of somebody and a page
+
 // Views returns the saved views of a page that the actor sees: their own and
 // those that are shared, by name.
 func (s *Store) Views(ctx context.Context, actor backoffice.Actor, page string) ([]backoffice.View, error) {
-	rows, err := s.query().rows(ctx, selectView+` AND v.page = $2 ORDER BY v.name, v.key`, actor.Key, page)
-	return collect(rows, err, scanView)
+	read := func() ([]backoffice.View, error) {
+		rows, err := s.query().rows(ctx, selectView+` AND v.page = $2 ORDER BY v.name, v.key`, actor.Key, page)
+		return collect(rows, err, scanView)
+	}
+	if s.dialect.engine.PostgreSQL {
+		return read()
+	}
+	m, key := &s.views, viewsOf{actor.Key, page}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	// Asked before views are read: what is committed between the two is read again
+	// rather than not at all.
+	version, err := s.dataVersion(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if m.lists == nil || version != m.version || len(m.lists) >= rememberedViews {
+		m.version, m.lists = version, map[viewsOf][]backoffice.View{}
+	}
+	list, ok := m.lists[key]
+	if !ok {
+		if list, err = read(); err != nil {
+			return nil, err
+		}
+		m.lists[key] = list
+	}
+	return slices.Clone(list), nil
 }
 
 // SaveView keeps a page's query under a name; one of the actor's own with the
