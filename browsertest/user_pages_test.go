@@ -9,6 +9,7 @@ import (
 
 	"steward/auth"
 	"steward/backoffice"
+	"steward/store"
 )
 
 const userPassphrase = "seven quiet lanterns"
@@ -40,6 +41,18 @@ func furnishUsers(t *testing.T, w *site) map[string]string {
 			t.Fatal(err)
 		}
 		ids[local] = u.ID
+		if local == "hana.fischer" {
+			var link []byte
+			if err := w.store.MailLink(ctx, store.LinkSignIn, email, "", func() (made string, hash []byte) {
+				made, link = auth.SignInLinkToken.New()
+				return made, link
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.store.UseSignInLink(ctx, link, []byte("half way"), false); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if err := w.store.SetUserPassword(ctx, cli, u.Key, "", hash, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -47,6 +60,12 @@ func furnishUsers(t *testing.T, w *site) map[string]string {
 		if err := w.store.RenameUser(ctx, cli, u.ID, name); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if _, err := w.store.CreateAccount(ctx, cli, backoffice.NewAccount{Name: "West Logistik AG", ID: "west"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.InviteUser(ctx, *owner(), "west", backoffice.NewMember{Email: "hana.fischer@nord-textil.example", Roles: []string{backoffice.RoleReadOnly}}, auth.InvitationToken.New); err != nil {
+		t.Fatal(err)
 	}
 	invited, err := w.store.InviteUser(ctx, cli, "nord", backoffice.NewMember{Email: "new.colleague@nord-textil.example", Roles: []string{backoffice.RoleAdmin}}, auth.InvitationToken.New)
 	if err != nil {
@@ -67,7 +86,7 @@ func TestEveryPageOfUsers(t *testing.T) {
 	pictures := os.Getenv("STEWARD_TEST_PICTURES")
 	for _, dark := range []bool{false, true} {
 		scheme := map[bool]string{false: "light", true: "dark"}[dark]
-		for _, width := range []int64{380, 1280} {
+		for _, width := range []int64{380, 1280, 1920} {
 			t.Run(fmt.Sprintf("%d-%s", width, scheme), func(t *testing.T) {
 				p := w.tab(t, tabOptions{width: width, height: 860, dark: dark})
 				look := func(name string) {
