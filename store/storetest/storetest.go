@@ -4,7 +4,9 @@ package storetest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -55,7 +57,7 @@ func Each(t *testing.T, test func(t *testing.T, s *store.Store, clock *Clock)) {
 		test(t, Open(t, SQLite(t), clock), clock)
 	})
 	t.Run("postgres", func(t *testing.T) {
-		name := Postgres(t)
+		name := postgres(t, migrated.postgres(t))
 		clock := NewClock()
 		test(t, Open(t, name, clock), clock)
 	})
@@ -70,6 +72,12 @@ var databases atomic.Int64
 // returns its name.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	return postgres(t, "")
+}
+
+// postgres makes a database that is a copy of the template, "" for an empty one.
+func postgres(t testing.TB, template string) string {
+	t.Helper()
 	if PostgreSQL == "" {
 		if os.Getenv("STEWARD_TEST_ALL") != "" {
 			t.Fatal("PostgreSQL is left out: set STEWARD_TEST_POSTGRES to a server, or run make test")
@@ -81,7 +89,11 @@ func Postgres(t testing.TB) string {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("steward_test_%d_%d", os.Getpid(), databases.Add(1))
-	if _, err := admin.Exec(`CREATE DATABASE ` + name); err != nil {
+	create := `CREATE DATABASE ` + name
+	if template != "" {
+		create += ` TEMPLATE ` + template
+	}
+	if _, err := admin.Exec(create); err != nil {
 		admin.Close()
 		t.Fatalf("make a database on %s: %v", PostgreSQL, err)
 	}
@@ -89,17 +101,30 @@ func Postgres(t testing.TB) string {
 		admin.Exec(`DROP DATABASE IF EXISTS ` + name + ` WITH (FORCE)`)
 		admin.Close()
 	})
+	return onServer(name)
+}
+
+// onServer is the name of a database of the server.
+func onServer(database string) string {
 	u, err := url.Parse(PostgreSQL)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	u.Path = "/" + name
+	u.Path = "/" + database
 	return u.String()
 }
 
-// Open opens a database with the clock; it is closed with the test.
+// Open opens a database with the clock; it is closed with the test. A SQLite file
+// that is not there is a copy of one whose schema is up to date.
 func Open(t testing.TB, name string, clock *Clock) *store.Store {
 	t.Helper()
+	if !store.IsPostgres(name) {
+		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+			if err := os.WriteFile(name, migrated.sqlite(t), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	s, err := store.Open(context.Background(), name, store.Options{Now: clock.Now, Key: make([]byte, store.KeySize)})
 	if err != nil {
 		t.Fatalf("open %s: %v", strings.SplitN(name, "@", 2)[0], err)
