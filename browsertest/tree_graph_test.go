@@ -297,3 +297,34 @@ func TestTreeGraphFrames(t *testing.T) {
 		t.Logf("moving 600 nodes at %s: %d frames, median %.1f ms, 95 %% within %.1f ms, %d over 50 ms", zoom, len(took), took[len(took)/2], took[len(took)*95/100], long)
 	}
 }
+
+// TestTableAndGraphAreOneTree changes between the two views of All Accounts: what
+// is open and what is selected stays, also what script has opened just now.
+func TestTableAndGraphAreOneTree(t *testing.T) {
+	w := newSite(t, owner())
+	furnishUsers(t, w)
+	furnishSubAccounts(t, w, 300)
+	p := w.tab(t, tabOptions{})
+	p.userSignIn("hana.fischer@nord-textil.example", "nord")
+	p.open("/portal/accounts")
+	p.click(`tr[data-id="sub-0"] .twist`)
+	p.wait(`document.querySelector('tr[data-id="sub-0"]').getAttribute("aria-expanded") === "true"`)
+	p.click(`a[data-tree-view]`)
+	p.waitGraph(`document.querySelector('[data-node="sub-0"]').getAttribute("aria-expanded") === "true"`)
+	p.click(`[data-node="sub-1"] [data-knob]`)
+	p.waitGraph(`document.querySelector('[data-node="sub-1"]').getAttribute("aria-expanded") === "true"`)
+	p.run(chromedp.Focus(`[data-node="sub-1"]`, chromedp.ByQuery), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.Enter))
+	p.waitGraph(`document.querySelector(".canvas-card h2")`)
+	chosen := eval[string](p, `document.querySelector(".node-on").dataset.node`)
+	p.accessible("graph of the portal")
+	if dir := os.Getenv("STEWARD_TEST_PICTURES"); dir != "" {
+		p.picture(filepath.Join(dir, "portal-graph.png"))
+	}
+	p.click(`.segments a:first-child`)
+	p.wait(fmt.Sprintf(`document.querySelector('tr[aria-selected="true"]')?.dataset.id === %q`, chosen))
+	for _, id := range []string{"sub-0", "sub-1"} {
+		if got := eval[string](p, fmt.Sprintf(`document.querySelector('tr[data-id=%q]').getAttribute("aria-expanded")`, id)); got != "true" {
+			t.Errorf("%s is closed in the table", id)
+		}
+	}
+}

@@ -14,6 +14,7 @@ func (s *server) portalAccountRoutes() []portalRoute {
 	)
 	return []portalRoute{
 		{get, views.PortalAccountsPath, backoffice.ReadSubAccounts, s.showPortalAccounts},
+		{get, views.PortalAccountsPath + ".svg", backoffice.ReadSubAccounts, s.sendPortalGraph},
 	}
 }
 
@@ -69,6 +70,9 @@ func (s *server) showPortalAccounts(c *call) error {
 	}
 	scene := s.portalAccountsScene(c, page)
 	scene.Table = backoffice.NewTreeTable(branch, state)
+	if q.Get("view") == "graph" {
+		return s.showPortalGraph(c, page, scene)
+	}
 	return c.render(http.StatusOK, page, views.PortalAccountsPage(scene), section{views.PortalTreeID, views.PortalTree(scene)})
 }
 

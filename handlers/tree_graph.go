@@ -30,6 +30,46 @@ func (c *call) sendTreeGraph(scene views.TreeGraphScene) error {
 	return c.Blob(http.StatusOK, "image/svg+xml; charset=utf-8", views.TreeGraphFile(scene))
 }
 
+// showPortalGraph shows All Accounts as a picture.
+func (s *server) showPortalGraph(c *call, page views.Page, scene views.PortalAccountsScene) error {
+	graph, err := s.portalGraph(c, scene.Table.Branch)
+	if err != nil {
+		return err
+	}
+	if scene.MayCreate {
+		graph.Create = func(id string) string {
+			return s.link(views.PortalAccountsPath + "/new?parent=" + url.QueryEscape(id))
+		}
+	}
+	scene.Graph = views.TreeGraph(graph)
+	return c.render(http.StatusOK, page, views.PortalAccountsPage(scene), section{views.TreeGraphSection, scene.Graph})
+}
+
+// sendPortalGraph is the same picture as a file.
+func (s *server) sendPortalGraph(c *call) error {
+	home, err := c.managed()
+	if err != nil {
+		return err
+	}
+	branch, err := c.store().Branch(c.ctx(), home.Key)
+	if err != nil {
+		return err
+	}
+	graph, err := s.portalGraph(c, branch)
+	if err != nil {
+		return err
+	}
+	return c.sendTreeGraph(graph)
+}
+
+func (s *server) portalGraph(c *call, branch *backoffice.Branch) (views.TreeGraphScene, error) {
+	err := c.store().BranchStrength(c.ctx(), branch)
+	graph := c.treeScene(branch, views.PortalAccountsPath, "view=graph", views.PortalAccountsPath+".svg")
+	graph.Views = views.PortalAccountsViews(c.s.base, graph.Graph.State, true)
+	graph.Account = func(id string) string { return s.link(views.PortalAccountPath(id, "")) }
+	return graph, err
+}
+
 // sampleSizes are the branches that the gallery draws.
 var sampleSizes = []int{1, 12, 300, 5000}
 

@@ -32,3 +32,45 @@ func TestGraphAnswersWithItsSectionAlone(t *testing.T) {
 		t.Errorf("found: %q", got)
 	}
 }
+
+func TestGraphOfManagedAccounts(t *testing.T) {
+	eachReseller(t, func(t *testing.T, w *site) {
+		textiles := w.below("nord", "Textiles")
+		looms := w.below(textiles, "Looms")
+		w.below("sued", "Canary of somebody else")
+		hana := w.userIn("hana@nord.example", "nord")
+		p := hana.get("/portal/accounts?view=graph")
+		if got := p.texts(".graph .node-name"); p.Status != http.StatusOK || got != "Nord AG, Textiles" {
+			t.Fatalf("%d: %s", p.Status, got)
+		}
+		// What is selected is shown, in the picture as in the table.
+		p = hana.get(p.Find(`a[aria-label="Expand Textiles, 1"]`).AttrOr("href", ""))
+		p = hana.get(p.Find(`[data-node="`+looms+`"] a`).AttrOr("href", ""))
+		if got := p.text(".canvas-card h2"); got != "Looms" || !strings.Contains(p.text(".canvas-card"), "in Nord AG › Textiles") {
+			t.Errorf("selected: %q", got)
+		}
+		table := hana.get(p.Find(".segments a").First().AttrOr("href", ""))
+		if got := table.Find(`tr[aria-selected="true"]`).AttrOr("data-id", ""); got != looms {
+			t.Errorf("the table selects %q", got)
+		}
+		graph := hana.get(table.Find(".segments a").Last().AttrOr("href", ""))
+		if got := graph.Find(`[aria-selected="true"]`).AttrOr("data-node", ""); got != looms {
+			t.Errorf("the picture selects %q", got)
+		}
+		file := hana.get(p.Find("a[download]").AttrOr("href", ""))
+		if file.Status != http.StatusOK || file.Header.Get("Content-Type") != "image/svg+xml; charset=utf-8" || !strings.Contains(file.Body, ">Looms<") {
+			t.Errorf("the file: %d %s", file.Status, file.Header.Get("Content-Type"))
+		}
+		for _, path := range []string{"/portal/accounts?view=graph&open=all&q=canary", "/portal/accounts.svg?open=all&q=canary"} {
+			if p := hana.get(path); p.Status != http.StatusOK || strings.Contains(p.Body, "Canary of") {
+				t.Errorf("%s: %d, or it tells of others", path, p.Status)
+			}
+		}
+		other := w.userIn("hana@nord.example", "sued")
+		for _, path := range []string{"/portal/accounts?view=graph", "/portal/accounts.svg"} {
+			if p := other.get(path); p.Status != http.StatusNotFound {
+				t.Errorf("who manages none, %s: %d", path, p.Status)
+			}
+		}
+	})
+}

@@ -59,6 +59,15 @@ func PortalAccountsAddress(graph bool, state backoffice.TreeState) string {
 	return withQuery(PortalAccountsPath, keep, state.Encode())
 }
 
+// PortalAccountsViews are the two ways to look at the accounts, in the same state;
+// graph says which of them is shown.
+func PortalAccountsViews(base string, state backoffice.TreeState, graph bool) []ui.Tab {
+	return []ui.Tab{
+		{Label: "Table", Icon: "table", Href: base + PortalAccountsAddress(false, state), Current: !graph},
+		{Label: "Graph", Icon: "network", Href: base + PortalAccountsAddress(true, state), Current: graph, Attrs: templ.Attributes{"data-tree-view": true}},
+	}
+}
+
 // statePairs are the fields of a state as a form posts them; without is left out.
 func statePairs(state backoffice.TreeState, without ...string) []ui.Pair {
 	return slices.DeleteFunc(queryPairs(state.Encode()), func(p ui.Pair) bool { return slices.Contains(without, p.Name) })
