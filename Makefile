@@ -8,15 +8,13 @@ TAGS    := sqlite_fts5
 export GOFLAGS := -tags=$(TAGS) -buildvcs=false
 export CGO_ENABLED := 1
 export GOTOOLCHAIN := local
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
-LDFLAGS := -s -w -X main.release=$(VERSION)
 DB      := data/steward.db
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
 
 build: ## bin/steward
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/steward ./cmd/steward
+	@.ci/build bin/steward
 
 run: build ## serve on http://localhost:8080; a fresh database gets 1,000 demo accounts
 	@if [ ! -e $(DB) ]; then bin/steward demo --database $(DB) --accounts 1000 --seed 1; fi

@@ -40,15 +40,15 @@ var rooms = map[string][]string{
 
 // only names the rooms in which a foreign package may be used.
 var only = map[string][]string{
-	"github.com/labstack/echo":        {"handlers", "handlers/api"},
-	"database/sql":                    {"store", "store/storetest", "bench", "bench/limit"},
-	"github.com/jackc/pgx":            {"store", "store/storetest"},
-	"github.com/mattn/go-sqlite3":     {"store", "store/storetest", "bench", "bench/limit"},
-	"github.com/pressly/goose":        {"store"},
-	"github.com/alecthomas/kong":      {"cmd/steward"},
-	"github.com/chromedp/chromedp":    {"browsertest"},
-	"github.com/prometheus":           {"cmd/steward"},
-	"github.com/alexedwards/argon2id": {"auth"},
+	"github.com/labstack/echo":           {"handlers", "handlers/api"},
+	"database/sql":                       {"store", "store/storetest", "bench", "bench/limit"},
+	"github.com/jackc/pgx":               {"store", "store/storetest"},
+	"github.com/mattn/go-sqlite3":        {"store", "store/storetest", "bench", "bench/limit"},
+	"github.com/pressly/goose":           {"store"},
+	"github.com/alecthomas/kong":         {"cmd/steward"},
+	"github.com/chromedp/chromedp":       {"browsertest"},
+	"github.com/VictoriaMetrics/metrics": {"cmd/steward"},
+	"github.com/alexedwards/argon2id":    {"auth"},
 }
 
 // banned are names that say nothing about what is inside.

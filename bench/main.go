@@ -113,7 +113,7 @@ func build() error {
 		return err
 	}
 	for name, pkg := range map[string]string{"steward": "./cmd/steward", "limit": "./bench/limit"} {
-		cmd := exec.Command("go", "build", "-tags=sqlite_fts5", "-trimpath", "-ldflags=-s -w", "-o", binary(name), pkg)
+		cmd := exec.Command(".ci/build", binary(name), pkg)
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("build %s: %w", pkg, err)

@@ -135,7 +135,7 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	m := newMetrics(s)
+	m := newGauges(s)
 	open := &connections{}
 	server := &http.Server{
 		ConnState:         open.watch,
