@@ -16,11 +16,6 @@ type place struct {
 	path string // of those above it
 }
 
-// ref names the account.
-func (p place) ref() backoffice.AccountRef {
-	return backoffice.AccountRef{Key: p.Key, ID: p.ID, Name: p.Name}
-}
-
 // inside is what the paths of all below the account begin with.
 func (p place) inside() string { return p.path + strconv.FormatInt(p.Key, 10) + "/" }
 
