@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -11,9 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -235,6 +236,10 @@ func TestTreeGraphByPointer(t *testing.T) {
 	p.waitGraph(`document.querySelector(".canvas-card h2")?.textContent === "Nord Textiles"`)
 	p.click(`.canvas-card [data-graph-go]`)
 	p.waitGraph(`!document.querySelector(".canvas-card")`)
+	p.wait(`document.activeElement.dataset.node === "acc-9-000003"`)
+	p.run(chromedp.Focus(`.toolbar .end a`, chromedp.ByQuery), chromedp.KeyEvent(kb.Enter))
+	p.waitGraph(`location.search.includes("open=all")`)
+	p.wait(`document.activeElement.textContent.trim() === "Expand all"`)
 	p.click(`.legend-title`)
 	p.click(`#graph-measure a[href*="by=policy"]`)
 	p.waitGraph(`document.querySelector(".node-share").textContent.startsWith("Policy ")`)
@@ -244,14 +249,78 @@ func TestTreeGraphByPointer(t *testing.T) {
 	if got := eval[string](p, `createImageBitmap.length && window.saved[0]`); got != "graph.png" {
 		t.Errorf("saved as %q", got)
 	}
-	if dir := os.Getenv("STEWARD_TEST_PICTURES"); dir != "" {
-		p.run(chromedp.ActionFunc(func(c context.Context) error {
-			pdf, _, err := page.PrintToPDF().WithPrintBackground(true).Do(c)
-			if err != nil {
-				return err
+	// On a phone two fingers enlarge it.
+	phone := w.tab(t, tabOptions{width: 380, height: 800})
+	phone.run(emulation.SetTouchEmulationEnabled(true))
+	liveGraph(phone, "12&z=0.5&x=20&y=40")
+	finger := func(kind input.TouchType, points ...float64) {
+		touch := input.DispatchTouchEvent(kind, []*input.TouchPoint{})
+		for i := 0; i+1 < len(points); i += 2 {
+			touch.TouchPoints = append(touch.TouchPoints, &input.TouchPoint{X: points[i], Y: points[i+1], ID: float64(i + 1)})
+		}
+		phone.run(touch)
+	}
+	finger(input.TouchStart, 150, 500)
+	finger(input.TouchStart, 150, 500, 200, 500)
+	finger(input.TouchMove, 140, 500, 220, 500)
+	finger(input.TouchMove, 110, 500, 270, 500)
+	finger(input.TouchEnd)
+	phone.wait(`parseInt(document.querySelector("[data-graph-percent]").textContent) > 80`)
+	if y := eval[float64](phone, `scrollY + (visualViewport.scale - 1)`); y != 0 {
+		t.Errorf("the page moved or was enlarged, by %v", y)
+	}
+}
+
+// TestTreeGraphPrints holds that the whole picture comes onto the sheet, without
+// what it is looked at with.
+func TestTreeGraphPrints(t *testing.T) {
+	w := newSite(t, owner())
+	p := w.tab(t, tabOptions{width: 1000, height: 1400})
+	for _, query := range []string{"12&open=all&sel=acc-9-000004", "300&open=all&x=-900&y=-2000&z=2"} {
+		liveGraph(p, query)
+		p.run(emulation.SetEmulatedMedia().WithMedia("print"))
+		type box struct{ Left, Top, Right, Bottom, Width float64 }
+		graph := eval[box](p, `(r => ({left: r.left, top: r.top, right: r.right, bottom: r.bottom, width: r.width}))(document.querySelector(".graph").getBoundingClientRect())`)
+		nodes := eval[[]box](p, `[...document.querySelectorAll(".node-box")].map(n => (r => ({left: r.left, top: r.top, right: r.right, bottom: r.bottom, width: r.width}))(n.getBoundingClientRect()))`)
+		if graph.Left < 0 || graph.Right > 1000 || graph.Bottom-graph.Top > 1000 {
+			t.Errorf("%s: the picture is at %+v", query, graph)
+		}
+		for _, n := range nodes {
+			if n.Left < graph.Left-1 || n.Right > graph.Right+1 || n.Top < graph.Top-1 || n.Bottom > graph.Bottom+1 || n.Width < 1 {
+				t.Fatalf("%s: a node at %+v, the picture at %+v", query, n, graph)
 			}
-			return os.WriteFile(filepath.Join(dir, "graph-print.pdf"), pdf, 0o644)
-		}))
+		}
+		for _, tool := range []string{".canvas-tools", ".minimap", ".tree-graph .toolbar", ".side"} {
+			if eval[bool](p, fmt.Sprintf(`document.querySelector(%q).checkVisibility()`, tool)) {
+				t.Errorf("%s: %s is printed", query, tool)
+			}
+		}
+		if dir := os.Getenv("STEWARD_TEST_PICTURES"); dir != "" {
+			p.picture(filepath.Join(dir, "graph-print-"+query[:2]+".png"))
+		}
+		p.run(emulation.SetEmulatedMedia())
+	}
+}
+
+// TestTreeGraphIsHeard reads what a screen reader is told.
+func TestTreeGraphIsHeard(t *testing.T) {
+	w := newSite(t, owner())
+	p := w.tab(t, tabOptions{})
+	liveGraph(p, "12&sel=acc-9-000001")
+	var tree []*accessibility.Node
+	p.run(chromedp.ActionFunc(func(c context.Context) (err error) {
+		tree, err = accessibility.GetFullAXTree().Do(c)
+		return err
+	}))
+	var heard []string
+	for _, n := range tree {
+		var role, name string
+		if n.Role != nil && n.Name != nil && json.Unmarshal(n.Role.Value, &role) == nil && json.Unmarshal(n.Name.Value, &name) == nil && strings.HasPrefix(role, "tree") {
+			heard = append(heard, role+" "+strings.ReplaceAll(name, "\u00a0", " "))
+		}
+	}
+	if len(heard) != 7 || heard[0] != "tree Nord Group and its sub-accounts" || heard[1] != "treeitem Nord Group: 36 users, 1 522 with all below, 16 % active, policy strength 69, 11 sub-accounts" {
+		t.Errorf("heard: %q", heard)
 	}
 }
 

@@ -1,7 +1,7 @@
 // The graph of a branch: moved, enlarged, walked by keyboard. What is shown is
 // the server's; each act that changes it is the address of a link, whose answer
 // takes the place of the section.
-import { onContent } from "./dom.js";
+import { element, onContent } from "./dom.js";
 import { toast } from "./toasts.js";
 
 const least = 0.05, most = 2.5, step = 1.25, shift = 60;
@@ -12,8 +12,11 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 let section, port, svg, map, lens, percent; // of the picture on the page
 let view = { x: 0, y: 0, k: 1 };
-let asked = 0, drawing = 0, flight = 0, writing = 0;
+let running = false, waiting = null, drawing = 0, flight = 0, writing = 0;
 let after = null; // what to do when the next picture has come
+
+const said = element("p", { class: "sr-only", role: "status" });
+document.body.append(said);
 
 const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
 const nodes = () => [...svg.querySelectorAll(".node")];
@@ -109,14 +112,38 @@ function reveal(node) {
 
 // how: "fit" fits the new picture, "fly" goes to what is selected, "stay" leaves
 // the view. keep is a node that stays where it is on the screen, focus one that
-// gets the focus.
-async function go(href, { how = "stay", keep, focus, typed } = {}) {
-  const mine = ++asked, held = keep && nodeOf(keep), was = held && placeOf(held);
-  after = { how, keep, was, focus, typed };
-  await window.htmx.ajax("GET", href, { target: `#${section.id}`, select: `#${section.id}`, headers: { "HX-Target": `section#${section.id}` } });
-  if (mine !== asked) return;
-  history.replaceState(history.state, "", href);
-  write();
+// gets the focus. While one request runs, of further ones the last alone follows.
+async function go(href, ask = {}) {
+  if (running) { waiting = [href, ask]; return; }
+  running = true;
+  const held = ask.keep && nodeOf(ask.keep);
+  after = { how: "stay", ...ask, was: held && placeOf(held), control: controlOf(document.activeElement) };
+  try {
+    await window.htmx.ajax("GET", href, { target: `#${section.id}`, select: `#${section.id}`, headers: { "HX-Target": `section#${section.id}` } });
+  } finally {
+    running = false;
+    const came = after === null, next = waiting;
+    after = waiting = null;
+    if (came) {
+      history.replaceState(history.state, "", href);
+      write();
+    }
+    if (next) go(...next);
+  }
+}
+
+// A control of the old section has its like in the new one.
+const labelOf = (control) => control.getAttribute("aria-label") || control.textContent.trim();
+
+function controlOf(active) {
+  if (!section.contains(active) || active.closest(".node")) return "";
+  if (active.closest(".canvas-legend")) return ".legend-title";
+  return labelOf(active);
+}
+
+function focusControl(control) {
+  const found = control === ".legend-title" ? section.querySelector(control) : [...section.querySelectorAll("a, button")].find((c) => labelOf(c) === control);
+  (found ?? svg.querySelector('.node[tabindex="0"]')).focus({ preventScroll: true });
 }
 
 function arrive(first) {
@@ -142,7 +169,10 @@ function arrive(first) {
     field.value = from.typed.value;
     field.focus({ preventScroll: true });
     field.setSelectionRange(from.typed.at, from.typed.at);
-  }
+  } else if (!from.focus && from.control) focusControl(from.control);
+  // What was found is said: the line in the section is a new one each time.
+  const found = section.querySelector(".graph-found").textContent;
+  if (found !== said.textContent) said.textContent = found;
 }
 
 function focusOn(node) {
@@ -301,7 +331,10 @@ function onClick(event) {
   const link = event.target.closest("[data-graph-link]");
   if (link) { write(); link.dataset.copy = location.href; return; }
   const leads = event.target.closest("[data-graph-go]");
-  if (leads) { event.preventDefault(); leads.closest("[popover]")?.hidePopover?.(); go(leads.href, { how: leads.dataset.graphGo }); return; }
+  if (leads) { event.preventDefault(); leads.closest("[popover]")?.hidePopover?.(); 
+    go(leads.href, { how: leads.dataset.graphGo, focus: leads.closest(".canvas-card") && svg.querySelector(".node-on")?.dataset.node });
+    return;
+  }
   const node = event.target.closest(".node");
   if (!node) return;
   event.preventDefault();
@@ -312,7 +345,7 @@ let typing = 0;
 
 function search(form, field) {
   const query = new URLSearchParams(new FormData(form)).toString();
-  go(`${form.getAttribute("action")}?${query}`, { how: "fly", typed: { value: field.value, at: field.selectionStart } });
+  go(`${form.getAttribute("action")}?${query}`, { how: "fly", typed: true });
 }
 
 function onInput(event) {
@@ -325,7 +358,7 @@ function onSubmit(event) {
   event.preventDefault();
   clearTimeout(typing);
   const field = event.target.querySelector("[data-search]"), next = section.querySelector("[data-graph-next]");
-  if (next && field.value === field.defaultValue) go(next.href, { how: "fly", typed: { value: field.value, at: field.selectionStart } });
+  if (next && field.value === field.defaultValue) go(next.href, { how: "fly", typed: true });
   else search(event.target, field);
 }
 
@@ -365,7 +398,8 @@ const sized = new ResizeObserver(() => {
 
 
 function setUp(found) {
-  const first = !section;
+  const first = !section, field = section?.querySelector("[data-search]");
+  if (after?.typed) after.typed = { value: field.value, at: field.selectionStart ?? field.value.length };
   section = found;
   section.dataset.live = "";
   port = section.querySelector("[data-graph-view]");
