@@ -50,7 +50,7 @@ func decodeVisits(b []byte) (v importedVisits, err error) {
 var (
 	insertVisitsBulk = newRowList(`INSERT INTO visits (account_key, day, user_key) VALUES `, plainTuple(3), ``, 0)
 	addVisitsBulk    = newRowList(`WITH v (key, n, last) AS (VALUES `, []string{"CAST($ AS BIGINT)", "CAST($ AS BIGINT)", "CAST($ AS BIGINT)"},
-		`) UPDATE memberships SET visits = visits + v.n, status = 'activated',
+		`) UPDATE memberships SET visits = visits + v.n, status = CASE WHEN disabled THEN status ELSE 'activated' END,
 			last_visit_at = CASE WHEN last_visit_at < v.last THEN v.last ELSE last_visit_at END FROM v WHERE memberships.key = v.key`, 0)
 )
 

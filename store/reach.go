@@ -42,6 +42,8 @@ func (s *Store) scanWay(r rowScanner) (w grantRow, err error) {
 	switch {
 	case disabled:
 		p.Blocked = "The membership in " + p.At.Name + " is switched off."
+	case p.Direct && p.Status == backoffice.Invited:
+		p.Blocked = "The invitation waits to be accepted."
 	case p.Direct && p.Status == backoffice.NotActive:
 		p.Blocked = "The address was not verified yet."
 	case p.Direct:
@@ -98,7 +100,7 @@ func (s *Store) WhoReaches(ctx context.Context, a backoffice.Account, after stri
 	}
 	// Those above are named by their keys, so that only their members are looked at.
 	in, args := keyList(append(keys, a.Key), 3)
-	open := `(x.key = a.key AND NOT m.disabled AND m.status <> 'inactive' OR x.key <> a.key AND ` + grants(2) + `)`
+	open := `(x.key = a.key AND NOT m.disabled AND m.status NOT IN ('inactive', 'invited') OR x.key <> a.key AND ` + grants(2) + `)`
 	from := ` FROM accounts a CROSS JOIN accounts x CROSS JOIN memberships m LEFT JOIN grants g ON g.membership_key = m.key JOIN users u ON u.key = m.user_key
 		WHERE a.key = $1 AND x.key IN (` + in + `) AND m.account_key = x.key AND x.deleted_at IS NULL AND u.deleted_at IS NULL AND NOT u.locked AND ` + open
 	args = append([]any{a.Key, s.Now().UnixMicro()}, args...)
@@ -267,7 +269,7 @@ func (t *tx) reach(root int64, others map[int64]bool, members bool) (state reach
 			of(v.user)[i] = true
 		}
 	}
-	const enters = ` NOT m.disabled AND m.status <> 'inactive' `
+	const enters = ` NOT m.disabled AND m.status NOT IN ('inactive', 'invited') `
 	if members {
 		rows, err := t.rows(t.ctx, `SELECT m.user_key, m.account_key FROM accounts a CROSS JOIN memberships m JOIN users u ON u.key = m.user_key AND u.deleted_at IS NULL AND NOT u.locked
 			WHERE (a.key = $1 OR a.parent_key IS NOT NULL AND a.path >= $2 AND a.path < $3) AND a.deleted_at IS NULL AND m.account_key = a.key AND `+enters, root, inside, until(inside))
