@@ -169,34 +169,42 @@ func (s *Store) ChangeMemberRoles(ctx context.Context, actor backoffice.Actor, a
 // ErrNotFound, ErrForbidden, a Refusal.
 func (s *Store) RemoveMember(ctx context.Context, actor backoffice.Actor, accountID, userID string) (removal string, err error) {
 	err = s.update(ctx, actor, func(t *tx) error {
-		m, err := t.memberOf(accountID, userID)
-		if err != nil {
-			return err
-		}
-		if err := t.mayManage(m.account.Key, backoffice.WriteAccounts, backoffice.DeleteUsers); err != nil {
-			return err
-		}
-		if err := errors.Join(t.overMember(m), t.keepAManager(m.account.Key, m.standing.Membership)); err != nil {
-			return firstRefusal(err)
-		}
-		if _, err := t.endUserSessions(m.user.Key, m.account.Key, nil); err != nil {
-			return err
-		}
-		removal = newID()
-		if err := t.keepRemoved(removal, m); err != nil {
-			return err
-		}
-		if err := t.deleteMembership(m.standing.Membership); err != nil {
-			return err
-		}
-		var roles []string
-		for _, r := range m.standing.Roles {
-			roles = append(roles, r.Name)
-		}
-		return t.record(event{action: "user.removed", kind: "user", id: m.user.ID, name: userLabel(m.user.Name, m.user.Email), accountKey: m.account.Key,
-			before: map[string]any{"account": m.account.Name, "roles": roles, "status": m.standing.Status}, undo: removal})
+		removal, err = t.removeMember(accountID, userID)
+		return err
 	})
 	return removal, err
+}
+
+func (t *tx) removeMember(accountID, userID string) (removal string, err error) {
+	m, err := t.memberOf(accountID, userID)
+	if err != nil {
+		return "", err
+	}
+	if err := t.mayManage(m.account.Key, backoffice.WriteAccounts, backoffice.DeleteUsers); err != nil {
+		return "", err
+	}
+	if err := errors.Join(t.overMember(m), t.keepAManager(m.account.Key, m.standing.Membership)); err != nil {
+		return "", firstRefusal(err)
+	}
+	if _, err := t.endUserSessions(m.user.Key, m.account.Key, nil); err != nil {
+		return "", err
+	}
+	removal = newID()
+	if err := t.keepRemoved(removal, m); err != nil {
+		return "", err
+	}
+	if err := t.deleteMembership(m.standing.Membership); err != nil {
+		return "", err
+	}
+	if err := t.endUnreachableOf(m.user.Key); err != nil {
+		return "", err
+	}
+	var roles []string
+	for _, r := range m.standing.Roles {
+		roles = append(roles, r.Name)
+	}
+	return removal, t.record(event{action: "user.removed", kind: "user", id: m.user.ID, name: userLabel(m.user.Name, m.user.Email), accountKey: m.account.Key,
+		before: map[string]any{"account": m.account.Name, "roles": roles, "status": m.standing.Status}, undo: removal})
 }
 
 // firstRefusal is the first sentence of refusals joined.
@@ -237,6 +245,9 @@ func (s *Store) SetMemberDisabled(ctx context.Context, actor backoffice.Actor, a
 		if disabled {
 			action = "user.disabled"
 			if _, err := t.endUserSessions(m.user.Key, m.account.Key, nil); err != nil {
+				return err
+			}
+			if err := t.endUnreachableOf(m.user.Key); err != nil {
 				return err
 			}
 		}

@@ -417,3 +417,11 @@ func ActRemove(id string) Act {
 		return t.binAccount(p.Account, newID())
 	}
 }
+
+// ActRemoveMember is RemoveMember.
+func ActRemoveMember(accountID, userID string) Act {
+	return func(t *tx) error {
+		_, err := t.removeMember(accountID, userID)
+		return err
+	}
+}

@@ -1,0 +1,109 @@
+package store_test
+
+import (
+	"errors"
+	"testing"
+
+	"steward/backoffice"
+	"steward/store"
+	"steward/store/storetest"
+)
+
+// Whoever leaves an account, or is switched off in it, leaves what lies below:
+// no session there wakes up again when they come back.
+func TestLeavingEndsSessionsBelow(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		cmd := backoffice.CommandLine()
+		_, a, _, _ := reseller(t, s)
+		nord := func() backoffice.Account { n, _ := s.Account(ctx, "nord"); return n }
+		hana := userNamed(t, s, "hana@nord.example")
+		signInOf(t, s, hana.Email, "nord", "1")
+		if err := s.GiveAccess(ctx, cmd, "nord", hana.ID, backoffice.NewGrant{}); err != nil {
+			t.Fatal(err)
+		}
+		signInOf(t, s, hana.Email, a.ID, "2")
+		if err := s.SetMemberDisabled(ctx, cmd, "nord", hana.ID, true); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SetMemberDisabled(ctx, cmd, "nord", hana.ID, false); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := s.UserSessions(ctx, hana.Key); err != nil || len(left) != 0 {
+			t.Errorf("switched off and on: %d sessions, %v", len(left), err)
+		}
+		signInOf(t, s, hana.Email, a.ID, "3")
+		try, err := s.TryReach(ctx, cmd, nord(), store.ActRemoveMember("nord", hana.ID))
+		if err != nil || try.Sentence() != "hana@nord.example loses access to 3 accounts." {
+			t.Errorf("preview of the removal: %q, %v", try.Sentence(), err)
+		}
+		removal, err := s.RemoveMember(ctx, cmd, "nord", hana.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left, err := s.UserSessions(ctx, hana.Key); err != nil || len(left) != 0 {
+			t.Errorf("removed: %d sessions, %v", len(left), err)
+		}
+		if err := s.RestoreMember(ctx, cmd, "nord", hana.ID, removal); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.StandingIn(ctx, hana.Key, a.Key); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("a removal that is undone gave access below: %v", err)
+		}
+		agree(t, s)
+	})
+}
+
+func TestPreviewOfAMove(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		cmd := backoffice.CommandLine()
+		_, a, a1, sued := reseller(t, s)
+		sara := userNamed(t, s, "sara@sued.example")
+		signInOf(t, s, sara.Email, "sued", "1")
+		if err := s.SetReseller(ctx, cmd, "sued", true); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.GiveAccess(ctx, cmd, "sued", sara.ID, backoffice.NewGrant{}); err != nil {
+			t.Fatal(err)
+		}
+		strict := backoffice.PolicyRules{History: backoffice.Some(5)}
+		if err := s.SavePolicy(ctx, cmd, sued.ID, strict, 0); err != nil {
+			t.Fatal(err)
+		}
+		move, err := s.TryMove(ctx, cmd, a, "sued")
+		if err != nil || move.Reach.Sentence() != "sara@sued.example gains 2 accounts." {
+			t.Errorf("under Süd: %q, %v", move.Reach.Sentence(), err)
+		}
+		if len(move.Policy) != 1 || move.Policy[0].Setting != backoffice.SettingHistory || move.Policy[0].Looser {
+			t.Errorf("its policy: %+v", move.Policy)
+		}
+		if b, err := s.Account(ctx, a.ID); err != nil || b.ParentID != "nord" {
+			t.Errorf("the preview was done: %+v, %v", b, err)
+		}
+		if _, err := s.TryMove(ctx, cmd, a, a1.ID); err == nil {
+			t.Error("under its own sub-account")
+		}
+		ids := []string{a.ID, "sued", a1.ID, "no-such"}
+		want := map[string]string{a.ID: "", "sued": "an account cannot lie under itself, or under one of its own sub-accounts", a1.ID: "", "no-such": "it is not there any more"}
+		for _, dry := range []bool{true, false} {
+			results, err := s.MoveAccounts(ctx, cmd, ids, "sued", dry)
+			if err != nil || len(results) != len(ids) {
+				t.Fatalf("%+v, %v", results, err)
+			}
+			for _, r := range results {
+				if r.Refused != want[r.ID] {
+					t.Errorf("dry %v: %s: %q, want %q", dry, r.ID, r.Refused, want[r.ID])
+				}
+			}
+			if b, err := s.Account(ctx, a.ID); err != nil || (b.ParentID == "nord") != dry {
+				t.Errorf("dry %v: it lies under %s, %v", dry, b.ParentID, err)
+			}
+		}
+		if results, err := s.MoveAccounts(ctx, cmd, []string{a.ID}, "sued", true); err != nil || results[0].Refused != "it lies there already" {
+			t.Errorf("again: %+v, %v", results, err)
+		}
+		if _, err := s.MoveAccounts(ctx, cmd, ids, "no-such", false); err == nil {
+			t.Error("a parent that is not there")
+		}
+		agree(t, s)
+	})
+}
