@@ -300,3 +300,25 @@ func ComparePolicies(before, after InForce) []PolicyDifference {
 	}
 	return list
 }
+
+// AccessDefaults are the three defaults, in the order of pages.
+func AccessDefaults() []AccessDefault { return []AccessDefault{AccessOff, AccessOn, AccessAlways} }
+
+// Word is the default as forms carry it.
+func (d AccessDefault) Word() string {
+	if d == AccessOff {
+		return "off"
+	}
+	return string(d)
+}
+
+// AccessDefaultNamed is the default that a form carries; ok is false for what is
+// none.
+func AccessDefaultNamed(word string) (d AccessDefault, ok bool) {
+	for _, d := range AccessDefaults() {
+		if d.Word() == word {
+			return d, true
+		}
+	}
+	return AccessOff, false
+}

@@ -240,6 +240,10 @@ func (w *site) castAccounts() {
 		if err := w.store.SetReseller(ctx, backoffice.CommandLine(), id, true); err != nil {
 			w.t.Fatal(err)
 		}
+		// What they hold in their account they hold below it as well.
+		if err := w.store.SetAccessDefault(ctx, backoffice.CommandLine(), id, backoffice.AccessAlways); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 
@@ -325,6 +329,12 @@ func (w *site) objectsFor(a attacker) objects {
 		o.own["users"] = own.ID
 		o.foreign["invitations"] = o.own["invitations"] // it is another user's
 		delete(o.own, "invitations")
+		below, err := w.store.CreateSubAccount(ctx, cli, a.account, "Below "+id)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.member(below.ID, own.Email, backoffice.RoleReadOnly)
+		o.own["accounts"], o.foreign["accounts"] = below.ID, "cast-sued"
 		foreign := w.member("cast-sued", "foreign-"+id+"@vendor.example", backoffice.RoleAdmin)
 		o.foreign["users"] = foreign.ID
 		_, o.foreign["sessions"] = w.userSession(foreign, "cast-sued")

@@ -37,6 +37,8 @@ func (s *server) portalRoutes() []portalRoute {
 	list = append(list, s.portalUserRoutes()...)
 	list = append(list, s.portalInvitationRoutes()...)
 	list = append(list, s.portalAccountRoutes()...)
+	list = append(list, s.portalReachRoutes()...)
+	list = append(list, s.portalGrantRoutes()...)
 	list = append(list, s.profileRoutes()...)
 	list = append(list, s.addressRoutes()...)
 	list = append(list, s.mfaRoutes()...)

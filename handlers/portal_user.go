@@ -158,6 +158,13 @@ func (s *server) portalUser(c *call, status int, chosen []string, problems backo
 			return err
 		}
 	}
+	grant, ok, err := c.grantSection(page, account, member)
+	if err != nil {
+		return err
+	}
+	if ok {
+		scene.Grant = &grant
+	}
 	return c.render(status, page, views.PortalUserPage(scene))
 }
 

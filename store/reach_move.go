@@ -111,3 +111,18 @@ func (t *tx) endUnreachableOf(user int64) error {
 	}
 	return nil
 }
+
+// FindUser finds a user outside of the bin by their ID or address as somebody
+// typed it. Errors: ErrNotFound.
+func (s *Store) FindUser(ctx context.Context, typed string) (backoffice.User, error) {
+	typed = strings.TrimSpace(typed)
+	u, err := readUser(ctx, s.query(), selectUserByID, typed)
+	if !errors.Is(err, backoffice.ErrNotFound) {
+		return u, err
+	}
+	email, invalid := backoffice.ParseEmail(typed)
+	if invalid != nil {
+		return u, backoffice.ErrNotFound
+	}
+	return readUser(ctx, s.query(), selectUserByEmail, string(email))
+}
