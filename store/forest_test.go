@@ -329,6 +329,7 @@ func (f *forest) compare() {
 
 // walkForest takes random steps, and compares now and then.
 func walkForest(t *testing.T, s *store.Store, clock *storetest.Clock, seed uint64, steps, every int) {
+	t.Logf("seed %d", seed)
 	f := &forest{t: t, s: s, clock: clock, random: rand.New(rand.NewPCG(seed, 1))}
 	for i := range 3 {
 		a := create(t, s, fmt.Sprint("Top ", i), fmt.Sprint("top-", i), "")

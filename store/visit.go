@@ -368,7 +368,8 @@ func (t *tx) visitDays(account int64) ([]backoffice.Day, error) {
 func (t *tx) recountEngagement(account int64) error {
 	var users, visits, last, day int64
 	if err := t.get(`SELECT (SELECT COUNT(*) FROM memberships WHERE account_key = $1),
-		(SELECT COALESCE(MAX(last_visit_at), 0) FROM memberships WHERE account_key = $1),
+		(SELECT COALESCE(MAX(last_visit_at), 0) FROM (SELECT last_visit_at FROM memberships WHERE account_key = $1
+			UNION ALL SELECT last_visit_at FROM former_members WHERE account_key = $1) l),
 		(SELECT COUNT(*) FROM visits WHERE account_key = $1), (SELECT COALESCE(MAX(day), 0) FROM visits WHERE account_key = $1)`, account).
 		Scan(&users, &last, &visits, &day); err != nil {
 		return err
