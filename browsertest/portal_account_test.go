@@ -24,7 +24,7 @@ func furnishSubAccounts(t *testing.T, w *site, n int) {
 	}
 	names := []string{"Nord Pharma", "Nord Resale Partners", "Nord Marine", "Harbor Security", "Kestrel Optics", "נורד פארמה בע״מ", "株式会社さくら", "Vereinigte Elektrizitätswerke und Netzbetreibergesellschaft Schleswig-Holstein-Nord mbH & Co. KG"}
 	var csv strings.Builder
-	csv.WriteString("id,name,parent_id,primary_email\n")
+	csv.WriteString("id,name,parent_id,primary_user_email\n")
 	for i := range n {
 		parent, name := "nord", fmt.Sprintf("Branch office %d", i)
 		if i < len(names) {

@@ -10,11 +10,26 @@ import (
 
 func (s *server) portalAccountRoutes() []portalRoute {
 	const (
-		get = http.MethodGet
+		get, post = http.MethodGet, http.MethodPost
+		read      = backoffice.ReadSubAccounts
+		write     = backoffice.WriteSubAccounts
+		remove    = backoffice.DeleteSubAccounts
+		manage    = backoffice.WriteSubAccountManagement
 	)
 	return []portalRoute{
-		{get, views.PortalAccountsPath, backoffice.ReadSubAccounts, s.showPortalAccounts},
-		{get, views.PortalAccountsPath + ".svg", backoffice.ReadSubAccounts, s.sendPortalGraph},
+		{get, "/portal/accounts", read, s.showPortalAccounts},
+		{get, "/portal/accounts.svg", read, s.sendPortalGraph},
+		{get, "/portal/accounts/new", write, s.showNewSubAccount},
+		{post, "/portal/accounts", write, s.createSubAccount},
+		{get, "/portal/accounts/:id", read, s.showPortalAccount},
+		{post, "/portal/accounts/:id/name", write, s.renameSubAccount},
+		{get, "/portal/accounts/:id/parent", write, s.showMove},
+		{post, "/portal/accounts/:id/parent", write, s.moveSubAccount},
+		{get, "/portal/accounts/:id/removal", remove, s.showAccountRemoval},
+		{post, "/portal/accounts/:id/removal", remove, s.removeSubAccount},
+		{post, "/portal/restorations", remove, s.restoreSubAccount},
+		{get, "/portal/accounts/:id/management", manage, s.showManagement},
+		{post, "/portal/accounts/:id/management", manage, s.saveManagement},
 	}
 }
 
@@ -77,7 +92,8 @@ func (s *server) showPortalAccounts(c *call) error {
 }
 
 func (s *server) portalAccountsScene(c *call, page views.Page) views.PortalAccountsScene {
-	return views.PortalAccountsScene{Page: page, Now: s.now(), MayInvite: c.actor.MayHere(backoffice.WriteUsers)}
+	return views.PortalAccountsScene{Page: page, Now: s.now(), MayInvite: c.actor.MayHere(backoffice.WriteUsers),
+		MayCreate: c.actor.MayHere(backoffice.WriteSubAccounts), MayRemove: c.actor.MayHere(backoffice.DeleteSubAccounts)}
 }
 
 // portalTreeRows answers with the next page of the sub-accounts of an account

@@ -43,6 +43,16 @@ func (p *shown) texts(selector string) string {
 	return strings.Join(list, ", ")
 }
 
+// follow opens the link that the selector finds.
+func (p *shown) follow(selector string) *shown {
+	p.b.t.Helper()
+	href, ok := p.Find(selector).First().Attr("href")
+	if !ok {
+		p.b.t.Fatalf("no link %s on %s", selector, p.URL)
+	}
+	return p.b.get(href)
+}
+
 func TestAllAccountsIsForWhoManagesThem(t *testing.T) {
 	eachPeople(t, func(t *testing.T, w *site) {
 		hana := w.userIn("hana@nord.example", "nord")
@@ -151,6 +161,104 @@ func TestTableOfAccountsComesInPages(t *testing.T) {
 		}
 		if p := hana.get("/portal/accounts?sel=sub-220"); p.text("tr[aria-selected=true] .cell-name") != "Sub 220" {
 			t.Errorf("one of the last, selected: %s", p.text("tr[aria-selected=true]"))
+		}
+	})
+}
+
+func TestAdminRunsTheirSubAccounts(t *testing.T) {
+	eachReseller(t, func(t *testing.T, w *site) {
+		hana := w.userIn("hana@nord.example", "nord")
+		form := hana.get("/portal/accounts").follow("main a.btn[href$='/portal/accounts/new']")
+		if p := form.submit("#new-sub-account", url.Values{"name": {" "}}); p.Status != http.StatusUnprocessableEntity || p.text(".problem") != "Give the account a name." {
+			t.Errorf("without a name: %d %s", p.Status, p.text("form"))
+		}
+		p := form.submit("#new-sub-account", url.Values{"name": {"Textiles"}})
+		if p.text("h1") != "Textiles" || p.texts(".trail li") != "All Accounts, Nord AG, Textiles" {
+			t.Fatalf("created: %d %s in %s", p.Status, p.text("h1"), p.text(".trail"))
+		}
+		textiles := strings.TrimPrefix(p.URL.Path, "/portal/accounts/")
+		p = p.follow("main a.btn[href*='/portal/accounts/new?parent=']").submit("#new-sub-account", url.Values{"name": {"Looms"}})
+		if p.texts(".trail li") != "All Accounts, Nord AG, Textiles, Looms" {
+			t.Fatalf("the third level: %s", p.text(".trail"))
+		}
+		looms := p.URL.Path
+
+		p = hana.get(looms+"?edit=name").submit("#account-name form", url.Values{"name": {""}})
+		if p.Status != http.StatusUnprocessableEntity || p.Find("#name[aria-invalid]").Length() != 1 {
+			t.Errorf("renamed to nothing: %d %s", p.Status, p.text("#account-name"))
+		}
+		if p = hana.get(looms+"?edit=name").submit("#account-name form", url.Values{"name": {"Weaving"}}); p.text("h1") != "Weaving" {
+			t.Errorf("renamed: %d %s", p.Status, p.text("h1"))
+		}
+
+		// An account with sub-accounts stays where it is.
+		p = hana.get("/portal/accounts/" + textiles + "/removal")
+		if !strings.Contains(p.text("main"), "It has 1 sub-account.") || p.Find("#removal-form").Length() != 0 {
+			t.Errorf("removing a parent: %s", p.text("main"))
+		}
+		if p := hana.post("/portal/accounts/"+textiles+"/removal", nil); p.Status != http.StatusConflict {
+			t.Errorf("removing a parent all the same: %d", p.Status)
+		}
+
+		// Moving shows what it changes, first.
+		p = hana.get(looms + "/parent?q=nord")
+		if p.names() != "" && p.texts(".picker-row .cell-name") != "Nord AG" {
+			t.Errorf("parents: %s", p.texts(".picker-row .cell-name"))
+		}
+		p = p.follow(".picker-row")
+		if !strings.Contains(p.text("main"), "Nobody gains or loses access") || !strings.Contains(p.text("main"), "policy in force stays") {
+			t.Errorf("the preview: %s", p.text("main"))
+		}
+		if p = p.submit("main form[action$='/parent']", nil); p.texts(".trail li") != "All Accounts, Nord AG, Weaving" {
+			t.Errorf("moved: %d %s", p.Status, p.text(".trail"))
+		}
+		if p := hana.get("/portal/accounts/" + textiles + "/parent?to=" + textiles); p.Status != http.StatusUnprocessableEntity {
+			t.Errorf("under itself: %d", p.Status)
+		}
+
+		// Childless it goes, and comes back.
+		p = hana.get(looms+"/removal").submit("#removal-form", nil)
+		if p.URL.Path != "/portal/accounts" || strings.Contains(p.names(), "Weaving") || hana.get(looms).Status != http.StatusNotFound {
+			t.Fatalf("removed: %s %s", p.URL, p.names())
+		}
+		if p = p.submit("[data-toast] form", nil); p.text("h1") != "Weaving" {
+			t.Errorf("undone: %d %s", p.Status, p.text("h1"))
+		}
+
+		p = hana.get("/portal/accounts/"+textiles+"/management").submit("#management-form", nil)
+		if !strings.Contains(p.text(".head"), "Reseller") {
+			t.Errorf("manages its own: %s", p.text(".head"))
+		}
+		p = hana.get("/portal/accounts/"+textiles+"/management").submit("#management-form", nil)
+		if strings.Contains(p.text(".head"), "Reseller") {
+			t.Errorf("no longer: %s", p.text(".head"))
+		}
+	})
+}
+
+func TestReadOnlyUserSeesSubAccountsAndChangesNone(t *testing.T) {
+	eachReseller(t, func(t *testing.T, w *site) {
+		textiles := "/portal/accounts/" + w.below("nord", "Textiles")
+		uma := w.userIn("uma@nord.example", "nord")
+		p := uma.get(textiles)
+		if p.Status != http.StatusOK || p.Find("main form[method=post]").Length() != 0 || strings.Contains(p.text("main"), "Create") {
+			t.Errorf("%d %s", p.Status, p.text("main"))
+		}
+		if !strings.Contains(p.text("#account-users"), "do not let you see") {
+			t.Errorf("users of an account that they are not in: %s", p.text("#account-users"))
+		}
+		for _, path := range []string{"/parent", "/removal", "/management"} {
+			if p := uma.get(textiles + path); p.Status != http.StatusForbidden {
+				t.Errorf("%s: %d", path, p.Status)
+			}
+		}
+		for _, path := range []string{"/name", "/parent", "/removal", "/management"} {
+			if p := uma.post(textiles+path, url.Values{}); p.Status != http.StatusForbidden {
+				t.Errorf("posting %s: %d", path, p.Status)
+			}
+		}
+		if p := uma.get("/portal/accounts/sued"); p.Status != http.StatusNotFound {
+			t.Errorf("somebody else's: %d", p.Status)
 		}
 	})
 }

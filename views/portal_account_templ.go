@@ -1613,9 +1613,43 @@ func portalRowMenu(s PortalAccountsScene) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
+		if s.MayCreate {
+			templ_7745c5c3_Err = ui.Item(ui.ItemProps{Label: "Create New Account", Icon: "plus", Href: s.Page.Link(PortalAccountsPath + "/new?parent={id}")}).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		}
 		templ_7745c5c3_Err = ui.Item(ui.ItemProps{Label: "Copy account ID", Icon: "copy", Copies: "{id}"}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
+		}
+		if s.MayCreate {
+			templ_7745c5c3_Err = ui.MenuLine().Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 106, " ")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = ui.Item(ui.ItemProps{Label: "Rename", Icon: "pencil", Href: s.Page.Link(PortalAccountsPath + "/{id}?edit=name"), Unless: "own"}).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 107, " ")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = ui.Item(ui.ItemProps{Label: "Move", Icon: "corner-down-right", Href: s.Page.Link(PortalAccountsPath + "/{id}/parent"), Unless: "own"}).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		}
+		if s.MayRemove {
+			templ_7745c5c3_Err = ui.Item(ui.ItemProps{Label: "Remove", Icon: "trash-2", Bad: true, Href: s.Page.Link(PortalAccountsPath + "/{id}/removal"), Unless: "own"}).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
 		}
 		return nil
 	})
