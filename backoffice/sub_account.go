@@ -1,6 +1,7 @@
 package backoffice
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,7 @@ type Branch struct {
 	Nodes    []TreeNode
 	children [][]int // by index, sorted by folded name
 	parent   []int   // -1 for the root
+	folded   []string // names, as they are searched
 	byID     map[string]int
 }
 
@@ -46,48 +48,51 @@ type Branch struct {
 // the one with the key. Those whose parent is not among them are left out.
 func NewBranch(root int64, nodes []TreeNode) *Branch {
 	b := &Branch{}
-	below := map[int64][]int{}
 	at := -1
-	for i, n := range nodes {
-		if n.Key == root {
+	index := make(map[int64]int, len(nodes))
+	for i := range nodes {
+		index[nodes[i].Key] = i
+		if nodes[i].Key == root {
 			at = i
-		} else {
-			below[n.ParentKey] = append(below[n.ParentKey], i)
 		}
 	}
 	if at < 0 {
 		return b
 	}
 	folded := make([]string, len(nodes))
-	for i, n := range nodes {
-		folded[i] = Fold(n.Name)
+	below := make([][]int, len(nodes))
+	for i := range nodes {
+		folded[i] = Fold(nodes[i].Name)
+		if up, ok := index[nodes[i].ParentKey]; ok && i != at {
+			below[up] = append(below[up], i)
+		}
 	}
+	b.Nodes, b.parent, b.children, b.folded = make([]TreeNode, 0, len(nodes)), make([]int, 0, len(nodes)), make([][]int, 0, len(nodes)), make([]string, 0, len(nodes))
 	b.byID = make(map[string]int, len(nodes))
 	var put func(i, parent int) int
 	put = func(i, parent int) int {
 		n := nodes[i]
 		me := len(b.Nodes)
 		n.Children, n.Below, n.BranchUsers, n.BranchActive = 0, 0, n.Users, n.Active
-		b.Nodes, b.parent, b.children = append(b.Nodes, n), append(b.parent, parent), append(b.children, nil)
+		b.Nodes, b.parent, b.children, b.folded = append(b.Nodes, n), append(b.parent, parent), append(b.children, nil), append(b.folded, folded[i])
 		b.byID[n.ID] = me
-		list := below[n.Key]
+		list := below[i]
 		slices.SortFunc(list, func(x, y int) int {
 			if c := strings.Compare(folded[x], folded[y]); c != 0 {
 				return c
 			}
-			return int(nodes[x].Key - nodes[y].Key)
+			return cmp.Compare(nodes[x].Key, nodes[y].Key)
 		})
-		mine := make([]int, 0, len(list))
-		for _, child := range list {
+		for k, child := range list {
 			c := put(child, me)
-			mine = append(mine, c)
-			sub := b.Nodes[c]
+			list[k] = c
+			sub := &b.Nodes[c]
 			n.Children++
 			n.Below += 1 + sub.Below
 			n.BranchUsers += sub.BranchUsers
 			n.BranchActive += sub.BranchActive
 		}
-		b.Nodes[me], b.children[me] = n, mine
+		b.Nodes[me], b.children[me] = n, list
 		return me
 	}
 	put(at, -1)

@@ -117,7 +117,7 @@ func (g *TreeGraph) search(selected int) []bool {
 	}
 	found := make([]bool, len(g.Branch.Nodes))
 	for i := range g.Branch.Nodes {
-		if n := &g.Branch.Nodes[i]; strings.Contains(Fold(n.Name), q) || n.ID == g.State.Query {
+		if n := &g.Branch.Nodes[i]; strings.Contains(g.Branch.folded[i], q) || n.ID == g.State.Query {
 			found[i] = true
 			if i == selected {
 				g.Hit = len(g.Hits)

@@ -253,3 +253,10 @@ func BenchmarkTreeGraphSearch5000(b *testing.B) {
 		NewTreeGraph(branch, TreeState{Query: "zephyr"})
 	}
 }
+
+func BenchmarkNewBranch5000(b *testing.B) {
+	nodes := SampleBranch(5000, treeNow).Nodes
+	for b.Loop() {
+		NewBranch(1, nodes)
+	}
+}

@@ -63,7 +63,7 @@ func (s *server) showPortalAccounts(c *call) error {
 	if err != nil {
 		return err
 	}
-	branch, err := c.store().Branch(c.ctx(), home.Key)
+	branch, err := c.store().Tree(c.ctx(), home.Key)
 	if err != nil {
 		return err
 	}

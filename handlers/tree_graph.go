@@ -32,10 +32,7 @@ func (c *call) sendTreeGraph(scene views.TreeGraphScene) error {
 
 // showPortalGraph shows All Accounts as a picture.
 func (s *server) showPortalGraph(c *call, page views.Page, scene views.PortalAccountsScene) error {
-	graph, err := s.portalGraph(c, scene.Table.Branch)
-	if err != nil {
-		return err
-	}
+	graph := s.portalGraph(c, scene.Table.Branch)
 	if scene.MayCreate {
 		graph.Create = func(id string) string {
 			return s.link(views.PortalAccountsPath + "/new?parent=" + url.QueryEscape(id))
@@ -51,23 +48,18 @@ func (s *server) sendPortalGraph(c *call) error {
 	if err != nil {
 		return err
 	}
-	branch, err := c.store().Branch(c.ctx(), home.Key)
+	branch, err := c.store().Tree(c.ctx(), home.Key)
 	if err != nil {
 		return err
 	}
-	graph, err := s.portalGraph(c, branch)
-	if err != nil {
-		return err
-	}
-	return c.sendTreeGraph(graph)
+	return c.sendTreeGraph(s.portalGraph(c, branch))
 }
 
-func (s *server) portalGraph(c *call, branch *backoffice.Branch) (views.TreeGraphScene, error) {
-	err := c.store().BranchStrength(c.ctx(), branch)
+func (s *server) portalGraph(c *call, branch *backoffice.Branch) views.TreeGraphScene {
 	graph := c.treeScene(branch, views.PortalAccountsPath, "view=graph", views.PortalAccountsPath+".svg")
 	graph.Views = views.PortalAccountsViews(c.s.base, graph.Graph.State, true)
 	graph.Account = func(id string) string { return s.link(views.PortalAccountPath(id, "")) }
-	return graph, err
+	return graph
 }
 
 // sampleSizes are the branches that the gallery draws.

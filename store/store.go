@@ -39,6 +39,7 @@ type Store struct {
 	people   trigrams // the index of users
 	userKPIs userLedger
 	roles    roleMemory
+	branches branchMemory
 	views    viewMemory
 	secret   []byte // signs the cursors of lists
 	lock     *os.File
