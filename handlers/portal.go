@@ -32,6 +32,7 @@ func (s *server) portalRoutes() []portalRoute {
 	)
 	list := []portalRoute{
 		{get, "/portal", anyUser, s.showPortal},
+		{get, "/portal/switch", anyUser, s.showSwitch},
 		{post, "/portal/switch", anyUser, s.switchAccount},
 	}
 	list = append(list, s.portalUserRoutes()...)
@@ -121,6 +122,19 @@ func (s *server) showPortal(c *call) error {
 	}
 	return c.render(http.StatusOK, page, views.PortalPage(views.PortalScene{Page: page, In: c.in.SignedInUser, Account: account,
 		ReadsUsers: c.actor.MayHere(backoffice.ReadUsers), Now: s.now()}))
+}
+
+// showSwitch lists the accounts that a user may change to.
+func (s *server) showSwitch(c *call) error {
+	page, err := c.portal("Your accounts", "")
+	if err != nil {
+		return err
+	}
+	choice := views.Choice{User: c.in.User, Query: clippedQuery(c.QueryParam("q")), Now: s.now()}
+	if choice.Accounts, choice.More, err = c.store().Standings(c.ctx(), c.actor.Key, choice.Query); err != nil {
+		return err
+	}
+	return c.render(http.StatusOK, page, views.SwitchPage(page, choice))
 }
 
 // switchAccount moves the session to another account of the user.

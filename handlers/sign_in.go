@@ -324,7 +324,14 @@ func (s *server) showChoice(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.gatePage(http.StatusOK, views.ChoicePage(s.gate(c, "Choose an account"), views.Choice{User: p.User, Accounts: p.Facts.Accounts, Invited: invited, Now: s.now()}))
+	choice := views.Choice{User: p.User, Accounts: p.Facts.Accounts, More: p.More, Invited: invited, Query: clippedQuery(c.QueryParam("q")), Now: s.now()}
+	if choice.Query != "" {
+		if choice.Accounts, choice.More, err = c.store().Standings(c.ctx(), p.User.Key, choice.Query); err != nil {
+			return err
+		}
+		choice.Invited = nil
+	}
+	return c.gatePage(http.StatusOK, views.ChoicePage(s.gate(c, "Choose an account"), choice))
 }
 
 func (s *server) takeChoice(c *call) error {
@@ -341,7 +348,11 @@ func (s *server) takeChoice(c *call) error {
 			return s.enter(c, p, hash, form["account"])
 		}
 	}
-	return c.gatePage(http.StatusUnprocessableEntity, views.ChoicePage(s.gate(c, "Choose an account"), views.Choice{User: p.User, Accounts: p.Facts.Accounts,
+	if p.More && form["account"] != "" {
+		// One that the list left out: the store knows whether it is theirs.
+		return s.enter(c, p, hash, form["account"])
+	}
+	return c.gatePage(http.StatusUnprocessableEntity, views.ChoicePage(s.gate(c, "Choose an account"), views.Choice{User: p.User, Accounts: p.Facts.Accounts, More: p.More,
 		Problem: "Choose one of these accounts.", Now: s.now()}))
 }
 
