@@ -32,6 +32,7 @@ var everyPage = []string{
 	"/backoffice/accounts/new",
 	"/backoffice/accounts/{id}",
 	"/backoffice/accounts/{id}?days=365",
+	"/backoffice/accounts/{id}/graph",
 	"/backoffice/accounts/{id}/details",
 	"/backoffice/accounts/{id}/deletion",
 	"/backoffice/accounts/{id}/metadata",

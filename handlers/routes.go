@@ -66,6 +66,7 @@ func (s *server) routes() []route {
 	list = append(list, s.viewRoutes()...)
 	list = append(list, s.policyRoutes()...)
 	list = append(list, s.accountRoutes()...)
+	list = append(list, s.accountGraphRoutes()...)
 	list = append(list, s.reachRoutes()...)
 	list = append(list, s.grantRoutes()...)
 	list = append(list, s.memberNewRoutes()...)

@@ -62,6 +62,48 @@ func (s *server) portalGraph(c *call, branch *backoffice.Branch) views.TreeGraph
 	return graph
 }
 
+// accountGraphRoutes show staff the same picture for any account.
+func (s *server) accountGraphRoutes() []route {
+	return []route{
+		{http.MethodGet, "/backoffice/accounts/:id/graph", backoffice.ReadAccounts, s.showAccountGraph},
+		{http.MethodGet, "/backoffice/accounts/:id/graph.svg", backoffice.ReadAccounts, s.sendAccountGraph},
+	}
+}
+
+func (s *server) showAccountGraph(c *call) error {
+	a, graph, err := s.accountGraph(c)
+	if err != nil {
+		return err
+	}
+	page, err := c.page("Graph of "+a.Name, views.PartAccounts)
+	if err != nil {
+		return err
+	}
+	return c.render(http.StatusOK, page, views.AccountGraphPage(s.base, a, graph), section{views.TreeGraphSection, views.TreeGraph(graph)})
+}
+
+func (s *server) sendAccountGraph(c *call) error {
+	_, graph, err := s.accountGraph(c)
+	if err != nil {
+		return err
+	}
+	return c.sendTreeGraph(graph)
+}
+
+func (s *server) accountGraph(c *call) (a backoffice.Account, graph views.TreeGraphScene, err error) {
+	if a, err = c.account(); err != nil {
+		return a, graph, err
+	}
+	branch, err := c.store().Tree(c.ctx(), a.Key)
+	if err != nil {
+		return a, graph, err
+	}
+	path := views.AccountPath("", a.ID) + "/graph"
+	graph = c.treeScene(branch, path, "", path+".svg")
+	graph.Account = func(id string) string { return views.AccountPath(s.base, id) }
+	return a, graph, nil
+}
+
 // sampleSizes are the branches that the gallery draws.
 var sampleSizes = []int{1, 12, 300, 5000}
 

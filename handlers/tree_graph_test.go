@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"steward/backoffice"
 	"steward/views"
 )
 
@@ -49,6 +50,9 @@ func TestGraphOfManagedAccounts(t *testing.T) {
 		if got := p.text(".canvas-card h2"); got != "Looms" || !strings.Contains(p.text(".canvas-card"), "in Nord AG › Textiles") {
 			t.Errorf("selected: %q", got)
 		}
+		if got := p.Find(".card-acts a").Last().AttrOr("href", ""); hana.get(got).Status != http.StatusOK || !strings.Contains(got, looms) {
+			t.Errorf("Create New Account leads to %q", got)
+		}
 		table := hana.get(p.Find(".segments a").First().AttrOr("href", ""))
 		if got := table.Find(`tr[aria-selected="true"]`).AttrOr("data-id", ""); got != looms {
 			t.Errorf("the table selects %q", got)
@@ -73,4 +77,27 @@ func TestGraphOfManagedAccounts(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestStaffSeeTheSameGraph(t *testing.T) {
+	w := newSite(t)
+	if _, err := w.store.CreateAccount(ctx, backoffice.CommandLine(), backoffice.NewAccount{Name: "Nord AG", ID: "nord"}); err != nil {
+		t.Fatal(err)
+	}
+	textiles := w.below("nord", "Textiles")
+	p := w.browser().get("/backoffice/accounts/nord")
+	p = p.b.get(p.Find("a[href$='/graph']").AttrOr("href", ""))
+	if got := p.texts(".graph .node-name"); p.Status != http.StatusOK || got != "Nord AG, Textiles" {
+		t.Fatalf("%d: %s", p.Status, got)
+	}
+	p = p.b.get(p.Find(`[data-node="`+textiles+`"] a`).AttrOr("href", ""))
+	if got := p.Find("[data-graph-open]").AttrOr("href", ""); got != "/backoffice/accounts/"+textiles {
+		t.Errorf("it opens %q", got)
+	}
+	if file := p.b.get(p.Find("a[download]").AttrOr("href", "")); file.Status != http.StatusOK || !strings.Contains(file.Body, ">Textiles<") {
+		t.Errorf("the file: %d", file.Status)
+	}
+	if p := p.b.get("/backoffice/accounts/nobody/graph"); p.Status != http.StatusNotFound {
+		t.Errorf("an account that is not there: %d", p.Status)
+	}
 }
