@@ -31,6 +31,7 @@ type options struct {
 	rounds  int
 	length  time.Duration
 	writes  bool
+	branch  bool
 	verbose bool
 }
 
@@ -39,10 +40,11 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often the two servers take turns")
 	length := flag.Duration("length", 2*time.Second, "how long each load lasts")
 	writes := flag.Bool("writes", true, "measure writing and the import, too")
+	branch := flag.Bool("branch", true, "measure a reseller of 5,000 sub-accounts, too")
 	verbose := flag.Bool("v", false, "print every load")
 	profile := flag.String("pgo", "", "write a profile of the pages into this file, and end")
 	flag.Parse()
-	o := options{rounds: *rounds, length: *length, writes: *writes, verbose: *verbose}
+	o := options{rounds: *rounds, length: *length, writes: *writes, branch: *branch, verbose: *verbose}
 	for _, s := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 {
@@ -92,6 +94,15 @@ func measure(o options) error {
 			return err
 		}
 		if r.signIn, err = measureSignIn(o, database); err != nil {
+			return err
+		}
+	}
+	if o.branch {
+		database, err := data(o.sizes[len(o.sizes)-1])
+		if err != nil {
+			return err
+		}
+		if r.branch, err = measureBranch(o, database); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ type result struct {
 	writes   *writeResult
 	imported *importResult
 	signIn   *signInResult
+	branch   *branchResult
 	binary   int64
 	took     time.Duration
 }
@@ -90,6 +91,16 @@ func (r *result) print(w io.Writer) {
 	if x := r.signIn; x != nil {
 		say("\nSigning in: %.0f/s with 4 connections, p50 %.0f ms, %.0f ms CPU each", x.signIns.perSecond, p50(x.signIns), cpu(x.signIns)/1000)
 		say("The accounts page, 50/s: p99 %.1f ms before, %.1f ms while %d sign in a second", p99(x.quiet), p99(x.page), stormRate)
+	}
+	if x := r.branch; x != nil {
+		say("\nA reseller of %d sub-accounts, four levels deep, among the others; one connection", branchSize)
+		say("%-52s %8s %8s %8s %8s", "", "p50 ms", "p99 ms", "CPU µs", "bytes")
+		for _, p := range x.pages {
+			say("%-52s %8.2f %8.2f %8.0f %8.0f", p.name, p50(p.figures), p99(p.figures), cpu(p.figures), answered(p.figures))
+		}
+		for _, a := range x.acts {
+			say("%-52s %8.2f %8.2f", a.name, a.p50().Seconds()*1000, a.most().Seconds()*1000)
+		}
 	}
 	r.goals(say)
 	say("\nsteward check passed after each part. The whole took %s.", r.took.Round(time.Second))
@@ -210,5 +221,17 @@ func (r *result) goals(say func(string, ...any)) {
 		least("8  account creations/s by the bulk path", float64(x.only)/x.onlyTook.Seconds(), 3000, "")
 		most("12 import", x.took.Seconds(), 120, " s")
 		most("12 memory of the import", mib(x.most), 256, " MiB")
+	}
+	if x := r.branch; x != nil {
+		for i, p := range x.pages {
+			if i < 6 { // table, graph and search
+				most("10 "+p.name+", p50", p50(p.figures), 10, " ms")
+			}
+		}
+		for i, want := range []float64{5, 5, 1, 0, 100} {
+			if want > 0 {
+				most("10 "+x.acts[i].name+", median", x.acts[i].p50().Seconds()*1000, want, " ms")
+			}
+		}
 	}
 }

@@ -67,7 +67,12 @@ func (s *Store) Why(ctx context.Context, a backoffice.Account, userID string) (w
 		return who, err
 	}
 	q := s.query()
-	rows, err := q.rows(ctx, selectWays+` AND m.user_key = $2 AND (x.key = a.key OR `+lies+`) ORDER BY LENGTH(x.path) DESC`, a.Key, who.User.Key)
+	keys, err := aboveKeys(ctx, q, a.Key)
+	if err != nil {
+		return who, err
+	}
+	in, args := keyList(append(keys, a.Key), 3)
+	rows, err := q.rows(ctx, selectWays+` AND m.user_key = $2 AND x.key IN (`+in+`) ORDER BY LENGTH(x.path) DESC`, append([]any{a.Key, who.User.Key}, args...)...)
 	ways, err := collect(rows, err, s.scanWay)
 	if err != nil {
 		return who, err

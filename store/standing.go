@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"steward/backoffice"
@@ -94,17 +95,20 @@ var (
 	selectStandings = `SELECT a.key, a.id, a.name, m.key, m.status, m.disabled, m.last_visit_at
 		FROM memberships m JOIN accounts a ON a.key = m.account_key AND a.deleted_at IS NULL
 		WHERE m.user_key = $1 AND a.search LIKE $2 ESCAPE '\' ORDER BY m.last_visit_at DESC, a.name_sort, a.key`
-	selectGrantedStandings = `SELECT DISTINCT a.name_sort, a.key, a.id, a.name FROM ` + grantTables + ` CROSS JOIN accounts a WHERE m.user_key = $1 AND ` + grants(3) + ` AND ` + lies + `
-		AND a.search LIKE $2 ESCAPE '\' AND NOT EXISTS (SELECT 1 FROM memberships o WHERE o.account_key = a.key AND o.user_key = $1)
-		ORDER BY a.name_sort, a.key LIMIT $4`
+	selectGrantingInside = `SELECT DISTINCT x.path || x.key || '/' FROM ` + grantTables + ` WHERE m.user_key = $1 AND ` + grants(2) + ` ORDER BY 1`
+	// The nearest below come first: in the order of the paths nothing is sorted,
+	// and no more is read than is shown.
+	selectGrantedStandings = `SELECT a.name_sort, a.key, a.id, a.name FROM accounts a WHERE a.parent_key IS NOT NULL AND a.path >= $2 AND a.path < $3 AND a.deleted_at IS NULL
+		AND a.search LIKE $4 ESCAPE '\' AND NOT EXISTS (SELECT 1 FROM memberships o WHERE o.account_key = a.key AND o.user_key = $1)
+		ORDER BY a.path, a.deleted_at LIMIT $5`
 	selectGrantedMembers = `SELECT DISTINCT a.key FROM ` + grantTables + ` CROSS JOIN memberships o CROSS JOIN accounts a
 		WHERE m.user_key = $1 AND ` + grants(2) + ` AND o.user_key = $1 AND a.key = o.account_key AND ` + lies
 )
 
 // standings are the accounts that a user stands in whose name or ID the query is
 // part of, roles left out: those of their memberships, the one visited last
-// first, then those that grants lead into, by name, of these maxStandings at most.
-// more says that there are others.
+// first, then those that grants lead into, by name, of these the maxStandings
+// nearest at most. more says that there are others.
 func standings(ctx context.Context, r reader, now time.Time, user int64, query string) (list []backoffice.Standing, more bool, err error) {
 	pattern := like(foldQuery(query))
 	list, err = memberships(ctx, r, user, pattern)
@@ -121,17 +125,41 @@ func standings(ctx context.Context, r reader, now time.Time, user int64, query s
 			list[i].Granted = slices.Contains(both, list[i].Account.Key)
 		}
 	}
-	rows, err := r.rows(ctx, selectGrantedStandings, user, pattern, now.UnixMicro(), maxStandings+1)
-	granted, err := collect(rows, err, func(r rowScanner) (s backoffice.Standing, err error) {
-		var sort string
-		s.Granted = true
-		err = r.Scan(&sort, &s.Account.Key, &s.Account.ID, &s.Account.Name)
-		return
-	})
-	if len(granted) > maxStandings {
-		granted, more = granted[:maxStandings], true
+	rows, err := r.rows(ctx, selectGrantingInside, user, now.UnixMicro())
+	inside, err := collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return })
+	if err != nil {
+		return list, false, err
 	}
-	return append(list, granted...), more, err
+	type granted struct {
+		sort string
+		backoffice.Standing
+	}
+	var found []granted
+	above := "\x00"
+	for _, p := range inside {
+		if strings.HasPrefix(p, above) { // below another one: it is there already
+			continue
+		}
+		above = p
+		rows, err := r.rows(ctx, selectGrantedStandings, user, p, until(p), pattern, maxStandings+1-len(found))
+		part, err := collect(rows, err, func(r rowScanner) (g granted, err error) {
+			g.Granted = true
+			err = r.Scan(&g.sort, &g.Account.Key, &g.Account.ID, &g.Account.Name)
+			return
+		})
+		if err != nil {
+			return list, false, err
+		}
+		if found = append(found, part...); len(found) > maxStandings {
+			found, more = found[:maxStandings], true
+			break
+		}
+	}
+	slices.SortFunc(found, func(a, b granted) int { return strings.Compare(a.sort, b.sort) })
+	for _, g := range found {
+		list = append(list, g.Standing)
+	}
+	return list, more, nil
 }
 
 // memberships are how a user stands in accounts by membership, those whose search
