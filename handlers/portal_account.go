@@ -16,7 +16,7 @@ func (s *server) portalAccountRoutes() []portalRoute {
 		remove    = backoffice.DeleteSubAccounts
 		manage    = backoffice.WriteSubAccountManagement
 	)
-	return []portalRoute{
+	return append(s.portalInviteRoutes(), []portalRoute{
 		{get, "/portal/accounts", read, s.showPortalAccounts},
 		{get, "/portal/accounts.svg", read, s.sendPortalGraph},
 		{get, "/portal/accounts/new", write, s.showNewSubAccount},
@@ -30,7 +30,7 @@ func (s *server) portalAccountRoutes() []portalRoute {
 		{post, "/portal/restorations", remove, s.restoreSubAccount},
 		{get, "/portal/accounts/:id/management", manage, s.showManagement},
 		{post, "/portal/accounts/:id/management", manage, s.saveManagement},
-	}
+	}...)
 }
 
 // subAccounts is how many accounts lie below the one that the user is in, -1

@@ -262,3 +262,77 @@ func TestReadOnlyUserSeesSubAccountsAndChangesNone(t *testing.T) {
 		}
 	})
 }
+
+func TestInvitingSeveralUsers(t *testing.T) {
+	eachReseller(t, func(t *testing.T, w *site) {
+		hana := w.userIn("hana@nord.example", "nord")
+		p := hana.get("/portal/users/new").submit("#invite-form", url.Values{"email": {"one@nord.example, uma@nord.example\nnonsense\nONE@nord.example"}, "message": {"Come in"}, "access": {"true"}})
+		if p.Status != http.StatusUnprocessableEntity || p.text(".notice li") != "one@nord.example was invited" {
+			t.Fatalf("%d %s", p.Status, p.text("form"))
+		}
+		if refused := p.text(".refusals"); !strings.Contains(refused, "uma@nord.example This person is in this account already.") || !strings.Contains(refused, "nonsense") {
+			t.Errorf("refused: %s", refused)
+		}
+		if left := strings.Fields(p.Find("#email").Text()); len(left) != 2 || p.Find("#message").Text() != "\nCome in" && p.Find("#message").Text() != "Come in" || p.Find("input[name=access][checked]").Length() != 1 {
+			t.Errorf("what was typed: %q %q", left, p.Find("#message").Text())
+		}
+		one, _, err := w.store.UserCredentials(ctx, "one@nord.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		nord, err := w.store.Account(ctx, "nord")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, given, err := w.store.GrantOf(ctx, nord.Key, one.Key); err != nil || !given {
+			t.Errorf("access to sub-accounts: %v, %v", given, err)
+		}
+		if p := p.submit("#invite-form", url.Values{"email": {"two@nord.example;three@nord.example"}}); p.URL.Path != "/portal/users" || !strings.Contains(p.text("[data-toast]"), "2 users were invited to Nord AG") {
+			t.Errorf("the rest: %d %s", p.Status, p.text("main"))
+		}
+		if p := hana.get("/portal/users/new").submit("#invite-form", url.Values{"email": {""}}); p.Status != http.StatusUnprocessableEntity || p.Find("#email[aria-invalid]").Length() != 1 {
+			t.Errorf("nobody: %d %s", p.Status, p.text("form"))
+		}
+		if p := hana.get("/portal/users/new").submit("#invite-form", url.Values{"email": {"four@nord.example"}, "roles": nil}); p.Status != http.StatusUnprocessableEntity || p.Find("#email").Text() != "four@nord.example" {
+			t.Errorf("without a role: %d %s", p.Status, p.text("form"))
+		}
+	})
+}
+
+func TestInvitingToASubAccountTakesThePermissionThere(t *testing.T) {
+	eachReseller(t, func(t *testing.T, w *site) {
+		textiles := w.below("nord", "Textiles")
+		form := "/portal/accounts/" + textiles + "/users/new"
+		hana := w.userIn("hana@nord.example", "nord")
+		if p := hana.get(form); p.Status != http.StatusForbidden {
+			t.Fatalf("an admin of the parent without access: %d", p.Status)
+		}
+		u, _, err := w.store.UserCredentials(ctx, "hana@nord.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.store.GiveAccess(ctx, backoffice.CommandLine(), "nord", u.ID, backoffice.NewGrant{}); err != nil {
+			t.Fatal(err)
+		}
+		p := hana.get(form).submit("#invite-form", url.Values{"email": {"new@textiles.example"}, "roles": {"read-only"}})
+		if p.URL.Path != "/portal/accounts/"+textiles || !strings.Contains(p.text("#account-users"), "new@textiles.example") {
+			t.Errorf("invited: %d %s", p.Status, p.text("main"))
+		}
+		if m := w.mailed(); m.To != "new@textiles.example" || m.Account != "Textiles" {
+			t.Errorf("%+v", m)
+		}
+		// Who only reads here, and is an admin there, may invite there.
+		uma := w.userIn("uma@nord.example", "nord")
+		if p := uma.get(form); p.Status != http.StatusForbidden {
+			t.Errorf("who only reads: %d", p.Status)
+		}
+		w.member(textiles, "uma@nord.example", backoffice.RoleAdmin)
+		w.userIn("uma@nord.example", textiles)
+		if p := uma.get(form).submit("#invite-form", url.Values{"email": {"other@textiles.example"}, "roles": {"admin"}}); !strings.Contains(p.text("#account-users"), "other@textiles.example") {
+			t.Errorf("an admin there: %d %s", p.Status, p.text("main"))
+		}
+		if p := uma.get("/portal/accounts/sued/users/new"); p.Status != http.StatusNotFound {
+			t.Errorf("somebody else's: %d", p.Status)
+		}
+	})
+}

@@ -73,49 +73,6 @@ func (c *call) mayGive(account backoffice.Account) ([]backoffice.Role, error) {
 	return roles, err
 }
 
-func (s *server) invitePage(c *call, status int, n backoffice.NewMember, problems backoffice.Problems) error {
-	page, err := c.portal("Invite user", views.PortalUsers)
-	if err != nil {
-		return err
-	}
-	account, err := c.here()
-	if err != nil {
-		return err
-	}
-	roles, err := c.mayGive(account)
-	if err != nil {
-		return err
-	}
-	if status == http.StatusOK && len(n.Roles) == 0 {
-		for _, r := range roles {
-			if r.Default {
-				n.Roles = append(n.Roles, r.Key)
-			}
-		}
-	}
-	return c.render(status, page, views.PortalInvitePage(views.PortalInvite{Page: page, Account: account, New: n, Roles: roles, Problems: problems}))
-}
-
-func (s *server) showInviteUser(c *call) error {
-	return s.invitePage(c, http.StatusOK, backoffice.NewMember{}, nil)
-}
-
-func (s *server) inviteUser(c *call) error {
-	form, err := c.posted()
-	if err != nil {
-		return err
-	}
-	n := backoffice.NewMember{Email: form.Get("email"), Roles: form["roles"], Message: form.Get("message"), Invite: true}
-	u, err := c.store().InviteUser(c.ctx(), c.actor, c.actor.Account.ID, n, auth.InvitationToken.New)
-	if p, ok := problemsOf(err); ok {
-		return s.invitePage(c, http.StatusUnprocessableEntity, n, p)
-	}
-	if err != nil {
-		return err
-	}
-	return c.saved("/portal/users/"+url.PathEscape(u.ID), ui.ToastProps{Text: u.Email + " was invited."}, nil)
-}
-
 // portalUser draws the page of one user of the account.
 func (s *server) portalUser(c *call, status int, chosen []string, problems backoffice.Problems) error {
 	account, err := c.here()

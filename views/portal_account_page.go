@@ -178,3 +178,11 @@ func (m ManagedAccount) inviteLink() string {
 	}
 	return m.link("/users/new")
 }
+
+// reachLink is where it stands who comes into the account.
+func (m ManagedAccount) reachLink() string {
+	if m.Own() {
+		return m.Page.Link("/portal/reach")
+	}
+	return m.link("/reach")
+}
