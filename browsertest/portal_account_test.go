@@ -22,6 +22,13 @@ func furnishSubAccounts(t *testing.T, w *site, n int) {
 	if n == 0 {
 		return
 	}
+	hana, _, err := w.store.UserCredentials(ctx, "hana.fischer@nord-textil.example")
+	if err == nil {
+		err = w.store.GiveAccess(ctx, cli, "nord", hana.ID, backoffice.NewGrant{Reason: "Runs the group"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	names := []string{"Nord Pharma", "Nord Resale Partners", "Nord Marine", "Harbor Security", "Kestrel Optics", "נורד פארמה בע״מ", "株式会社さくら", "Vereinigte Elektrizitätswerke und Netzbetreibergesellschaft Schleswig-Holstein-Nord mbH & Co. KG"}
 	var csv strings.Builder
 	csv.WriteString("id,name,parent_id,primary_user_email\n")
@@ -80,8 +87,10 @@ func (p *tab) userSignIn(email, account string) {
 // portalAccountPages are the pages by which a customer manages its sub-accounts.
 var portalAccountPages = map[int][]string{
 	0:   {"/portal/accounts"},
-	11:  {"/portal/accounts", "/portal/accounts?open=all&sel=sub-1"},
-	300: {"/portal/accounts", "/portal/accounts?open=sub-0,sub-1", "/portal/accounts?q=office+2", "/portal/accounts?q=zzzz"},
+	11: {"/portal/accounts", "/portal/accounts?open=all&sel=sub-1", "/portal/accounts?view=graph&open=all&sel=sub-1", "/portal/accounts/nord", "/portal/accounts/sub-1", "/portal/accounts/sub-9?edit=name",
+		"/portal/accounts/sub-9/parent", "/portal/accounts/sub-9/parent?to=sub-1", "/portal/accounts/sub-9/removal", "/portal/accounts/sub-0/removal", "/portal/accounts/sub-1/management", "/portal/accounts/sub-2/management",
+		"/portal/accounts/new?parent=sub-1", "/portal/users/new", "/portal/accounts/sub-1/users/new"},
+	300: {"/portal/accounts", "/portal/accounts?open=sub-0,sub-1", "/portal/accounts?q=office+2", "/portal/accounts?q=zzzz", "/portal/accounts/sub-0", "/portal/accounts/new?parent=sub-9", "/portal/accounts/new?choose=parent"},
 }
 
 func TestEveryPageOfSubAccounts(t *testing.T) {
