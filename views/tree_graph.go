@@ -322,9 +322,12 @@ func (s TreeGraphScene) measureItem(m backoffice.TreeMeasure) ui.ItemProps {
 	return p
 }
 
-// mapShape lets the map of a picture that is very tall or wide fill its room.
+// treeMapFrom is from how many nodes on a picture has a small map of itself.
+const treeMapFrom = 9
+
+// mapShape lets the map of a picture that is very tall fill its room.
 func (s TreeGraphScene) mapShape() string {
-	if r := s.Graph.Height / s.Graph.Width; r > 2.5 || r < 0.4 {
+	if s.Graph.Height > 2.5*s.Graph.Width {
 		return "none"
 	}
 	return "xMidYMid"

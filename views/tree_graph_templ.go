@@ -209,7 +209,7 @@ func TreeGraph(s TreeGraphScene) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if len(s.Graph.Nodes) > 1 {
+		if len(s.Graph.Nodes) >= treeMapFrom {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "<svg class=\"minimap\" viewBox=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
