@@ -38,8 +38,8 @@ func (n TreeNode) ActiveShare() (float64, bool) {
 // Branch is an account with all that lie below it: a tree, its root at 0.
 type Branch struct {
 	Nodes    []TreeNode
-	children [][]int // by index, sorted by folded name
-	parent   []int   // -1 for the root
+	children [][]int  // by index, sorted by folded name
+	parent   []int    // -1 for the root
 	folded   []string // names, as they are searched
 	byID     map[string]int
 }
