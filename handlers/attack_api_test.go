@@ -65,6 +65,9 @@ func TestAttack_T83_API(t *testing.T) {
 			for _, trick := range []string{path + "/", path + "//", "/" + path, path + "/x", path + "%00", path + "%20", path + ";x", path + "%2f", path + ".", path + "/%2e%2e/visits",
 				strings.ToUpper(path), strings.Replace(path, "/api", "/API", 1), strings.Replace(path, "/v1", "/./v1", 1), strings.Replace(path, "/v1", "/v2", 1),
 				strings.Replace(path, "/v1/", "/v1%2f", 1), strings.Replace(path, "/v1/", "/v1%5c", 1), strings.TrimSuffix(path, "s")} {
+				if api.Methods(trick) != "" {
+					continue // only another ID at the end: an address like any other
+				}
 				if got := w.raw(raw{method: method, path: trick, header: token}); got.Status != http.StatusNotFound && got.Status != http.StatusBadRequest || got.Header.Get("Allow") != "" {
 					t.Errorf("%s %s: %d, allows %q", method, trick, got.Status, got.Header.Get("Allow"))
 				}

@@ -106,6 +106,10 @@ func build(o Options) (*server, http.Handler, error) {
 	machine := api.New(o.Store, o.Log)
 	for _, r := range api.Routes() {
 		e.Add(r.Method, s.base+r.Path, func(ec echo.Context) error {
+			// Echo lets a parameter at the end take slashes along.
+			if api.Methods(strings.TrimPrefix(echo.GetPath(ec.Request()), s.base)) == "" {
+				return backoffice.ErrNotFound
+			}
 			machine.Serve(r, ec.Response(), ec.Request(), ec.RealIP())
 			return nil
 		})

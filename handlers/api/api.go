@@ -33,6 +33,7 @@ type Route struct {
 func Routes() []Route {
 	return []Route{
 		{http.MethodPost, "/api/v1/visits", backoffice.ScopeVisits, (*API).recordVisits},
+		{http.MethodPut, accountsPath + ":id", backoffice.ScopeAccounts, (*API).changeAccount},
 	}
 }
 
@@ -160,6 +161,10 @@ func (a *API) fail(w http.ResponseWriter, req *http.Request, err error) {
 		switch {
 		case errors.As(err, new(*http.MaxBytesError)):
 			p = &problem{Status: http.StatusRequestEntityTooLarge, Title: "Too large", Detail: "A request may have at most 1 MiB."}
+		case errors.Is(err, backoffice.ErrNotFound):
+			p = &problem{Status: http.StatusNotFound, Title: "Not found", Detail: "There is nothing at this address."}
+		case errors.Is(err, backoffice.ErrForbidden):
+			p = &problem{Status: http.StatusForbidden, Title: "Not allowed", Detail: "This token may not do that."}
 		case errors.Is(err, backoffice.ErrDiskFull):
 			p = &problem{Status: http.StatusServiceUnavailable, Title: "The disk is full", Detail: "Nothing was changed. Send the request again once there is room on the server's disk."}
 			w.Header().Set("Retry-After", "60")
