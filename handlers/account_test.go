@@ -205,7 +205,7 @@ func TestAccountDetails(t *testing.T) {
 	expect(t, again, http.StatusOK, map[string]string{"#details": "EUR", "title": "Nord AG", "hx-partial h1": "Nord AG"})
 	// Switching sub-account management is no change of the details.
 	form = b.get("/backoffice/accounts/nord/details")
-	b.get("/backoffice/accounts/nord").submit("#sub-accounts form", nil, "sub-accounts")
+	b.get("/backoffice/accounts/nord/sub-account-management").submit("#management-form", nil)
 	expect(t, form.submit("#details form", url.Values{"currency": {"SEK"}}), http.StatusOK, map[string]string{"#details": "SEK"})
 	if twice := b.post("/backoffice/accounts/nord/details", url.Values{"name": {"a", "b"}}); twice.Status != http.StatusBadRequest {
 		t.Errorf("a field twice: %d", twice.Status)
@@ -216,10 +216,14 @@ func TestSubAccountManagement(t *testing.T) {
 	w := newSite(t)
 	w.account("Nord", "nord", "")
 	b := w.browser()
-	p := b.get("/backoffice/accounts/nord").submit("#sub-accounts form", nil, "sub-accounts")
-	expect(t, p, http.StatusOK, map[string]string{"#sub-accounts": "Disable sub-account management", "hx-partial .tag": "Reseller", ".toast-text": "is on"})
-	page := b.get("/backoffice/accounts/nord")
-	page = page.submit("#account-menu form", nil)
+	ask := func(page *shown) *shown {
+		return b.get(page.Find("#account-menu a[href*='/sub-account-management']").AttrOr("href", ""))
+	}
+	page := ask(b.get("/backoffice/accounts/nord"))
+	expect(t, page, http.StatusOK, map[string]string{"h1": "Enable sub-account management?", "#management-change": "Nobody gains or loses"})
+	page = page.submit("#management-form", nil)
+	expect(t, page, http.StatusOK, map[string]string{"#sub-accounts": "Disable sub-account management", ".toast-text": "is on"})
+	page = ask(page).submit("#management-form", nil)
 	expect(t, page, http.StatusOK, map[string]string{"#sub-accounts": "Enable sub-account management", "#toasts": "is off"})
 	page = page.submit("#toasts form", nil)
 	expect(t, page, http.StatusOK, map[string]string{"#sub-accounts": "Disable sub-account management"})

@@ -47,7 +47,21 @@ func (s *server) portalGrantRoutes() []portalRoute {
 			portalRoute{post, at + "/access-default", give, s.saveAccessDefault},
 		)
 	}
-	return list
+	return append(list,
+		portalRoute{get, "/portal/accounts/:account/users/:id/removal", backoffice.DeleteUsers, s.showPortalRemoval},
+		portalRoute{post, "/portal/accounts/:account/users/:id/removal", backoffice.DeleteUsers, s.removePortalUser},
+	)
+}
+
+// tryRemoval asks what taking a user out of an account takes from them, there and
+// below; nothing where it would be refused.
+func (c *call) tryRemoval(a backoffice.Account, user string) (*backoffice.ReachChange, error) {
+	change, err := c.store().TryReach(c.ctx(), c.actor, a, store.ActRemoveMember(a.ID, user))
+	var refusal backoffice.Refusal
+	if errors.As(err, &refusal) {
+		return nil, nil
+	}
+	return &change, err
 }
 
 // managing is place for what only those do who manage sub-accounts.

@@ -201,25 +201,32 @@ func (s *server) sendPortalInvitation(c *call) error {
 }
 
 func (s *server) removalPage(c *call, status int, refused string) error {
-	page, err := c.portal("Remove user", views.PortalUsers)
+	p, err := c.place(backoffice.DeleteUsers)
 	if err != nil {
 		return err
 	}
-	account, err := c.here()
+	member, _, err := c.store().Member(c.ctx(), p.Account, c.Param("id"))
 	if err != nil {
 		return err
 	}
-	member, _, err := c.store().Member(c.ctx(), account, c.Param("id"))
-	if err != nil {
+	if err := p.frame(c, "Remove user"); err != nil {
 		return err
 	}
-	return c.render(status, page, views.PortalRemovalPage(views.PortalUser{Page: page, Account: account, Member: member, Self: member.Key == c.actor.Key}, refused))
+	scene := views.PortalUser{Page: p.Page, Account: p.Account, Member: member, Self: member.Key == c.actor.Key, At: &p.PlaceScene}
+	if scene.Loses, err = c.tryRemoval(p.Account, member.ID); err != nil {
+		return err
+	}
+	return c.render(status, p.Page, views.PortalRemovalPage(scene, refused))
 }
 
 func (s *server) showPortalRemoval(c *call) error { return s.removalPage(c, http.StatusOK, "") }
 
 func (s *server) removePortalUser(c *call) error {
-	_, err := c.store().RemoveMember(c.ctx(), c.actor, c.actor.Account.ID, c.Param("id"))
+	p, err := c.place(backoffice.DeleteUsers)
+	if err != nil {
+		return err
+	}
+	_, err = c.store().RemoveMember(c.ctx(), c.actor, p.Account.ID, c.Param("id"))
 	var refusal backoffice.Refusal
 	if errors.As(err, &refusal) {
 		return s.removalPage(c, http.StatusUnprocessableEntity, refusal.Error())
@@ -227,5 +234,9 @@ func (s *server) removePortalUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.saved("/portal/users", ui.ToastProps{Text: "The user was removed from this account."}, nil)
+	to := "/portal/users"
+	if p.Home != p.Account.ID {
+		to = views.PortalAccountPath(p.Account.ID, "")
+	}
+	return c.saved(to, ui.ToastProps{Text: "The user was removed from “" + p.Account.Name + "”."}, nil)
 }

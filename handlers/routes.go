@@ -69,6 +69,7 @@ func (s *server) routes() []route {
 	list = append(list, s.accountGraphRoutes()...)
 	list = append(list, s.reachRoutes()...)
 	list = append(list, s.grantRoutes()...)
+	list = append(list, s.accountParentRoutes()...)
 	list = append(list, s.memberNewRoutes()...)
 	list = append(list, s.invitationRoutes()...)
 	list = append(list, s.acceptRoutes()...)

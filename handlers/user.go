@@ -97,16 +97,19 @@ func (c *call) membership() (scene views.UserRolesScene, a backoffice.Account, e
 }
 
 func (s *server) showUserRoles(c *call) error {
-	scene, _, err := c.membership()
+	scene, a, err := c.membership()
 	if err != nil {
 		return err
 	}
-	return c.renderUserRoles(http.StatusOK, scene)
+	return c.renderUserRoles(http.StatusOK, a, scene)
 }
 
-func (c *call) renderUserRoles(status int, scene views.UserRolesScene) error {
+func (c *call) renderUserRoles(status int, a backoffice.Account, scene views.UserRolesScene) error {
 	page, err := c.page("Roles", views.PartUsers)
 	if err != nil {
+		return err
+	}
+	if scene.Grant, err = c.grantScene(place{PlaceScene: views.PlaceScene{Page: page, Account: a, Now: c.s.now()}}, scene.User.ID); err != nil {
 		return err
 	}
 	return c.render(status, page, views.UserRolesPage(scene))
@@ -125,7 +128,7 @@ func (s *server) saveUserRoles(c *call) error {
 	var problems backoffice.Problems
 	if errors.As(err, &problems) {
 		scene.Problem, scene.Chosen = problems["roles"], chosen(form["role"])
-		return c.renderUserRoles(http.StatusUnprocessableEntity, scene)
+		return c.renderUserRoles(http.StatusUnprocessableEntity, a, scene)
 	}
 	if err != nil {
 		return err

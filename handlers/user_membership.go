@@ -67,8 +67,11 @@ func (c *call) refusedOr(err error, id string) error {
 }
 
 func (s *server) askUserRemoval(c *call) error {
-	scene, _, err := c.membership()
+	scene, a, err := c.membership()
 	if err != nil {
+		return err
+	}
+	if scene.Loses, err = c.tryRemoval(a, scene.User.ID); err != nil {
 		return err
 	}
 	page, err := c.page("Remove from account", views.PartUsers)

@@ -440,9 +440,6 @@ func (v AccountsView) accountMenu() [][]ui.ItemProps {
 			{copyID},
 		}
 	}
-	reseller := func(on string) []ui.Pair {
-		return []ui.Pair{{Name: "on", Value: on}, {Name: "next", Value: "{here}"}}
-	}
 	return [][]ui.ItemProps{
 		{
 			{Label: "Edit account details", Icon: "pencil", Href: at("/details")},
@@ -451,8 +448,8 @@ func (v AccountsView) accountMenu() [][]ui.ItemProps {
 			{Label: "Edit metadata", Icon: "file-braces", Href: at("/metadata")},
 		},
 		{
-			{Label: "Enable sub-account management", Icon: "network", Action: at("/sub-account-management"), Hidden: reseller("true"), Unless: "reseller"},
-			{Label: "Disable sub-account management", Icon: "network", Action: at("/sub-account-management"), Hidden: reseller("false"), If: "reseller"},
+			{Label: "Enable sub-account management", Icon: "network", Href: at("/sub-account-management?on=true"), Unless: "reseller"},
+			{Label: "Disable sub-account management", Icon: "network", Href: at("/sub-account-management?on=false"), If: "reseller"},
 			copyID,
 		},
 		{{Label: "Delete account", Icon: "trash-2", Bad: true, Href: at("/deletion")}},

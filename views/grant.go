@@ -38,10 +38,7 @@ func (s GrantScene) back() string {
 	if s.Next != "" {
 		return s.Page.Link(s.Next)
 	}
-	if href := s.userPage(s.Member.ID); href != "" {
-		return href
-	}
-	return s.link("/why")
+	return s.userBack(s.Member.ID)
 }
 
 // state is how the access stands, in a glyph and a word.

@@ -174,3 +174,12 @@ func (s ReachScene) pager() ui.PagerProps {
 	}
 	return out
 }
+
+// userBack is the page that tells of a user of the account: their own, or why they
+// have access.
+func (s PlaceScene) userBack(user string) string {
+	if href := s.userPage(user); href != "" {
+		return href
+	}
+	return s.userLink(user, "/why")
+}

@@ -98,6 +98,11 @@ func (s UserScene) member(m backoffice.UserMembership, rest string) string {
 	return s.path("/memberships/" + m.Account.ID + rest)
 }
 
+// inAccount is the address of something of the user in the account of a membership.
+func (s UserScene) inAccount(m backoffice.UserMembership, rest string) string {
+	return AccountPath(s.Base, m.Account.ID) + "/users/" + s.User.ID + rest
+}
+
 func (s UserScene) periods() []ui.Tab {
 	var tabs []ui.Tab
 	for _, days := range EngagementDays {
@@ -127,6 +132,8 @@ type UserRolesScene struct {
 	Known   []backoffice.Role
 	Chosen  map[string]bool
 	Problem string
+	Grant   GrantScene              // access to sub-accounts by the membership
+	Loses   *backoffice.ReachChange // by the removal; nil where it is not asked for
 }
 
 // UserDeletionScene says what deleting a user takes with it.
