@@ -63,10 +63,18 @@ func (s GrantScene) state() (kind, word string) {
 
 // reach is in how many sub-accounts the access holds, in words.
 func (s GrantScene) reach() string {
-	if s.Below == 0 {
+	begins := "It holds in "
+	switch {
+	case s.Below == 0:
 		return s.Account.Name + " has no sub-accounts yet; new ones are included the moment they exist."
+	case s.Member.Status != backoffice.Activated:
+		begins = "They have not signed in to " + s.Account.Name + " yet. From their first sign-in on it holds in "
+	case s.Member.Disabled:
+		begins = "Their membership is switched off. Once it is on again, it holds in "
+	case !s.Account.IsReseller:
+		begins = "Sub-account management is off. Once it is on, it holds in "
 	}
-	return "It holds in " + ui.Count(s.Below, "sub-account", "sub-accounts") + " of " + s.Account.Name + ", and in new ones the moment they exist."
+	return begins + ui.Count(s.Below, "sub-account", "sub-accounts") + " of " + s.Account.Name + ", and in new ones the moment they exist."
 }
 
 // DefaultScene is the default of an account for access to sub-accounts, with what
