@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
 	"steward/backoffice"
 	"steward/store"
 )
@@ -124,4 +127,58 @@ func TestEveryPageOfSubAccounts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The table by keyboard alone: rows open and close in place, and the address says
+// what is open.
+func TestTableOfAccountsByKeyboard(t *testing.T) {
+	w := newSite(t, owner())
+	furnishUsers(t, w)
+	furnishSubAccounts(t, w, 300)
+	p := w.tab(t, tabOptions{width: 1280, height: 860})
+	p.userSignIn("hana.fischer@nord-textil.example", "nord")
+	p.open("/portal/accounts")
+	press := func(keys ...string) {
+		t.Helper()
+		for _, k := range keys {
+			p.run(chromedp.KeyEvent(k))
+		}
+	}
+	at := func() string {
+		return eval[string](p, `document.activeElement.closest("tr")?.dataset.id || document.activeElement.tagName`)
+	}
+	eval[bool](p, `document.querySelector("form[data-tree] tr[tabindex='0']").focus() || true`)
+	if got := at(); got != "nord" {
+		t.Fatalf("the focus begins at %q", got)
+	}
+	press(kb.ArrowDown, kb.ArrowDown, kb.ArrowDown, kb.ArrowDown)
+	if got := at(); got != "sub-0" {
+		t.Fatalf("four down: %q", got)
+	}
+	press(kb.ArrowRight)
+	p.wait(`document.querySelector("tr[data-id=sub-0]").getAttribute("aria-expanded") === "true" && location.search.includes("open=sub-0")`)
+	press(kb.ArrowRight)
+	if got := eval[string](p, `document.activeElement.getAttribute("aria-level")`); got != "3" {
+		t.Errorf("into what was opened: level %s", got)
+	}
+	press(" ")
+	p.wait(`location.search.includes("sel=sub-") && document.querySelector("tr[aria-selected=true]") === document.activeElement`)
+	selected := at()
+	if href := eval[string](p, `document.querySelector(".segments a:not([aria-current])").getAttribute("href")`); !strings.Contains(href, "sel="+selected) || !strings.Contains(href, "view=graph") {
+		t.Errorf("the graph is offered at %s", href)
+	}
+	press(kb.ArrowLeft)
+	if got := at(); got != "sub-0" {
+		t.Errorf("to the parent: %q", got)
+	}
+	press(kb.ArrowLeft)
+	p.wait(`document.querySelector("tr[data-id=sub-0]").getAttribute("aria-expanded") === "false" && document.querySelectorAll("tr[aria-level='3']").length === 0`)
+	press(kb.End)
+	last := at()
+	press(kb.Home)
+	if got := at(); got != "nord" || last == "nord" {
+		t.Errorf("Home and End: %q, %q", got, last)
+	}
+	press(kb.ArrowDown, kb.Enter)
+	p.wait(`location.pathname.startsWith("/portal/accounts/sub-")`)
 }
