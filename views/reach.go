@@ -83,6 +83,8 @@ func (s PlaceScene) userPage(user string) string {
 func (s PlaceScene) crumbs(user backoffice.User, title string) []ui.Crumb {
 	var list []ui.Crumb
 	switch {
+	case s.Account.ID == "":
+		list = []ui.Crumb{{Label: "Backoffice", Href: s.Page.Link(AccountsPath)}, {Label: "Accounts", Href: s.Page.Link(AccountsPath)}}
 	case !s.IsPortal():
 		scene := AccountScene{Base: s.Page.Base, Account: s.Account}
 		if len(s.Above) > 0 {
