@@ -61,6 +61,9 @@ func (c *call) place(need backoffice.Permission) (p place, err error) {
 	}
 	p.Home = home.ID
 	id := c.param("account")
+	if id == home.ID && !home.IsReseller {
+		return p, backoffice.ErrNotFound // who manages none has its own pages only
+	}
 	if id == "" || id == home.ID {
 		p.Account, p.Above, p.held = home, []backoffice.AccountRef{c.actor.Account}, backoffice.PermissionsOf(c.actor.Roles)
 	} else {
