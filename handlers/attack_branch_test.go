@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -121,6 +122,68 @@ func TestAttack_T01_Branches(t *testing.T) {
 				if before != nil {
 					w.unchanged(before, a.name+", who does not see "+target+",")
 				}
+			}
+		}
+	})
+}
+
+// Two customers alike: whatever comes and goes at the one, a thousand users, a
+// hundred sub-accounts, visits, changes no byte of what the other reads.
+func TestAttack_T05_CustomersApart(t *testing.T) {
+	eachPeople(t, func(t *testing.T, w *site) {
+		cmd := backoffice.CommandLine()
+		w.as = &cmd
+		for _, id := range []string{"nord", "sued"} {
+			if err := w.store.SetReseller(ctx, cmd, id, true); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{"Marine", "Pharma"} {
+				if _, err := w.store.CreateSubAccount(ctx, cmd, id, name); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		uma, _, err := w.store.UserCredentials(ctx, "uma@nord.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		hana, _, err := w.store.UserCredentials(ctx, "hana@nord.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cookie, _ := w.userSession(uma, "nord")
+		read := func() map[string]string {
+			all := map[string]string{}
+			for _, path := range []string{"/portal", "/portal/switch", "/portal/users", "/portal/users?q=a", "/portal/users/" + hana.ID, "/portal/users/" + hana.ID + "/why",
+				"/portal/accounts", "/portal/accounts?open=all", "/portal/accounts?q=ma", "/portal/accounts?view=graph&open=all", "/portal/accounts.svg?open=all",
+				"/portal/accounts/nord", "/portal/reach", "/profile"} {
+				all[path] = w.raw(raw{method: "GET", path: path, cookies: map[string]string{"steward-user": cookie}}).same()
+				if !strings.HasPrefix(all[path], "200") {
+					t.Errorf("%s: %.60s", path, all[path])
+				}
+			}
+			return all
+		}
+		before := read()
+		var accounts, users strings.Builder
+		accounts.WriteString("id,name,parent_id\n")
+		users.WriteString("email,name,account_id,roles\n")
+		var visits []backoffice.Visit
+		for i := range 1000 {
+			if i < 100 {
+				fmt.Fprintf(&accounts, "sued-%d,Marine %d,sued\n", i, i)
+			}
+			email := fmt.Sprintf("anna%d@sued.example", i)
+			fmt.Fprintf(&users, "%s,Anna %d,sued-%d,admin\n", email, i, i%100)
+			visits = append(visits, backoffice.Visit{AccountID: fmt.Sprintf("sued-%d", i%100), Email: email, At: w.clock.Now()})
+		}
+		w.imports(accounts.String(), users.String())
+		if n, err := w.store.RecordVisits(ctx, cmd, visits); err != nil || n != 1000 {
+			t.Fatalf("%d visits, %v", n, err)
+		}
+		for path, after := range read() {
+			if after != before[path] {
+				t.Errorf("%s: what happens at another customer changes it", path)
 			}
 		}
 	})
