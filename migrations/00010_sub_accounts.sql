@@ -22,6 +22,20 @@ CREATE TABLE grants (
   ends_at        BIGINT NOT NULL DEFAULT 0 -- 0: not by itself
 );
 
+-- The access that a membership had which was taken away: it comes back with it.
+CREATE TABLE resting_grants (
+  account_key BIGINT NOT NULL,
+  user_key    BIGINT NOT NULL,
+  granted_at  BIGINT NOT NULL,
+  granted_by  TEXT NOT NULL,
+  reason      TEXT NOT NULL,
+  ends_at     BIGINT NOT NULL,
+  rests_at    BIGINT NOT NULL, -- from when on
+  PRIMARY KEY (account_key, user_key)
+) {{.ByKey}};
+CREATE INDEX resting_grants_user ON resting_grants (user_key);
+CREATE INDEX resting_grants_at ON resting_grants (rests_at);
+
 {{if .SQLite}}
 -- +goose StatementBegin
 CREATE TRIGGER tree_new AFTER INSERT ON accounts WHEN NEW.parent_key IS NOT NULL BEGIN

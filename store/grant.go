@@ -85,6 +85,28 @@ func (t *tx) grantByDefault(account, first, last int64) error {
 	return err
 }
 
+// restGrant keeps the access of a membership that is taken away.
+func (t *tx) restGrant(membership, account, user int64) error {
+	if _, err := t.exec(`DELETE FROM resting_grants WHERE account_key = $1 AND user_key = $2`, account, user); err != nil {
+		return err
+	}
+	_, err := t.exec(`INSERT INTO resting_grants (account_key, user_key, granted_at, granted_by, reason, ends_at, rests_at)
+		SELECT $1, $2, granted_at, granted_by, reason, ends_at, $3 FROM grants WHERE membership_key = $4`, account, user, t.now.UnixMicro(), membership)
+	return err
+}
+
+// grantAgain gives a membership that comes back the access that it had.
+func (t *tx) grantAgain(account, user int64) error {
+	if _, err := t.exec(`INSERT INTO grants (membership_key, granted_at, granted_by, reason, ends_at)
+		SELECT m.key, r.granted_at, r.granted_by, r.reason, r.ends_at FROM resting_grants r JOIN memberships m ON m.account_key = r.account_key AND m.user_key = r.user_key
+		WHERE r.account_key = $1 AND r.user_key = $2
+		ON CONFLICT (membership_key) DO UPDATE SET granted_at = excluded.granted_at, granted_by = excluded.granted_by, reason = excluded.reason, ends_at = excluded.ends_at`, account, user); err != nil {
+		return err
+	}
+	_, err := t.exec(`DELETE FROM resting_grants WHERE account_key = $1 AND user_key = $2`, account, user)
+	return err
+}
+
 // RevokeAccess takes access to sub-accounts from a membership; sessions below
 // that nothing else leads into end. Who has none is no error. Errors:
 // ErrNotFound, ErrForbidden, a Refusal where all of the account have it.

@@ -284,3 +284,73 @@ func accountOf(t *testing.T, s *store.Store, x backoffice.SignedInUser) backoffi
 	}
 	return a
 }
+
+// Access to what lies below comes back with the membership or the user that was
+// taken away, and with nothing else.
+func TestAccessComesBackWithItsMembership(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		cmd := backoffice.CommandLine()
+		_, a, _, _ := reseller(t, s)
+		hana := userNamed(t, s, "hana@nord.example")
+		signInOf(t, s, hana.Email, "nord", "1")
+		reaches := func() bool {
+			t.Helper()
+			list, _, err := s.Standings(ctx, hana.Key, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, standing := range list {
+				if standing.Account.ID == a.ID {
+					return true
+				}
+			}
+			return false
+		}
+		if err := s.GiveAccess(ctx, cmd, "nord", hana.ID, backoffice.NewGrant{Reason: "Group"}); err != nil {
+			t.Fatal(err)
+		}
+		removal, err := s.RemoveMember(ctx, cmd, "nord", hana.ID)
+		if err != nil || reaches() {
+			t.Fatalf("removed: %v, and reaches %v", err, reaches())
+		}
+		if err := s.RestoreMember(ctx, cmd, "nord", hana.ID, removal); err != nil || !reaches() {
+			t.Errorf("the removal was undone: %v, reaches %v", err, reaches())
+		}
+		if _, err := s.DeleteUser(ctx, cmd, hana.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.RestoreUser(ctx, cmd, hana.ID); err != nil || !reaches() {
+			t.Errorf("the user was restored: %v, reaches %v", err, reaches())
+		}
+		if g, given, err := s.GrantOf(ctx, accountKey(t, s, "nord"), hana.Key); err != nil || !given || g.Reason != "Group" {
+			t.Errorf("%+v, %v, %v", g, given, err)
+		}
+		// Who is added anew begins anew.
+		if _, err := s.RemoveMember(ctx, cmd, "nord", hana.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.AddUser(ctx, cmd, "nord", backoffice.NewMember{Email: hana.Email, Roles: []string{backoffice.RoleAdmin}}); err != nil {
+			t.Fatal(err)
+		}
+		signInOf(t, s, hana.Email, "nord", "2")
+		if reaches() {
+			t.Error("access came back by being added anew")
+		}
+		if removal, err = s.RemoveMember(ctx, cmd, "nord", hana.ID); err == nil {
+			err = s.RestoreMember(ctx, cmd, "nord", hana.ID, removal)
+		}
+		if err != nil || reaches() {
+			t.Errorf("access of an earlier membership came back: %v", err)
+		}
+		agree(t, s)
+	})
+}
+
+func accountKey(t *testing.T, s *store.Store, id string) int64 {
+	t.Helper()
+	a, err := s.Account(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.Key
+}

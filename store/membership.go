@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"steward/backoffice"
@@ -96,13 +97,7 @@ func (t *tx) keepAManager(account, without int64) error {
 	rows, err := t.rows(t.ctx, `SELECT DISTINCT o.permissions FROM memberships m JOIN users u ON u.key = m.user_key
 		JOIN membership_roles mr ON mr.membership_key = m.key JOIN roles o ON o.key = mr.role_key
 		WHERE m.account_key = $1 AND m.key <> $2 AND m.status = 'activated' AND NOT m.disabled AND NOT u.locked AND u.deleted_at IS NULL`, account, without)
-	held, err := collect(rows, err, func(r rowScanner) (p backoffice.Permissions, err error) {
-		var text string
-		if err := r.Scan(&text); err != nil {
-			return nil, err
-		}
-		return permissionsOf(text)
-	})
+	held, err := collect(rows, err, scanPermissions)
 	if err != nil {
 		return err
 	}
@@ -111,7 +106,33 @@ func (t *tx) keepAManager(account, without int64) error {
 			return nil
 		}
 	}
+	// Who comes in from above can manage it as well.
+	above, err := aboveKeys(t.ctx, t, account)
+	if err != nil {
+		return err
+	}
+	if len(above) > 0 {
+		in, args := keyList(above, 2)
+		rows, err := t.rows(t.ctx, `SELECT DISTINCT o.permissions FROM accounts x CROSS JOIN memberships m LEFT JOIN grants g ON g.membership_key = m.key
+			JOIN users u ON u.key = m.user_key JOIN membership_roles mr ON mr.membership_key = m.key JOIN roles o ON o.key = mr.role_key
+			WHERE x.key IN (`+in+`) AND NOT u.locked AND u.deleted_at IS NULL AND o.deleted_at IS NULL AND `+grants(1), append([]any{t.now.UnixMicro()}, args...)...)
+		held, err := collect(rows, err, scanPermissions)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(held, func(p backoffice.Permissions) bool { return p.Has(backoffice.WriteUsers) }) {
+			return nil
+		}
+	}
 	return backoffice.Refusal("Nobody else could manage this account then. Make somebody else an admin first.")
+}
+
+func scanPermissions(r rowScanner) (p backoffice.Permissions, err error) {
+	var text string
+	if err := r.Scan(&text); err != nil {
+		return nil, err
+	}
+	return permissionsOf(text)
 }
 
 // ChangeMemberRoles replaces the roles of a user in an account. It holds from

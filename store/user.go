@@ -137,6 +137,9 @@ func (t *tx) deleteMembership(key int64) error {
 	if _, err := t.exec(`DELETE FROM membership_roles WHERE membership_key = $1`, key); err != nil {
 		return err
 	}
+	if err := t.restGrant(key, account, user); err != nil {
+		return err
+	}
 	if err := t.one(`DELETE FROM memberships WHERE key = $1`, key); err != nil {
 		return err
 	}

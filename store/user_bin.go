@@ -195,6 +195,9 @@ func (t *tx) restoreUser(u backoffice.User) error {
 		} else if _, err := t.insertMembership(membership{account: m.account, user: u.Key, status: status, createdAt: created}, time.UnixMicro(m.accountCreated), roles); err != nil {
 			return err
 		}
+		if err := t.grantAgain(m.account, u.Key); err != nil {
+			return err
+		}
 		if m.disabled {
 			if err := t.one(`UPDATE memberships SET disabled = TRUE WHERE account_key = $1 AND user_key = $2`, m.account, u.Key); err != nil {
 				return err
@@ -269,6 +272,7 @@ func (s *Store) PurgeUsers(ctx context.Context, limit int) (n int, err error) {
 				`DELETE FROM passwords WHERE user_key = $1`,
 				`DELETE FROM binned_memberships WHERE user_key = $1`,
 				`DELETE FROM removed_memberships WHERE user_key = $1`,
+				`DELETE FROM resting_grants WHERE user_key = $1`,
 				`DELETE FROM invitations WHERE user_key = $1`,
 				`UPDATE users SET email = '', name = '', name_sort = '', search = '', metadata = '{}', vendor_metadata = '{}' WHERE key = $1`,
 			} {
