@@ -33,6 +33,7 @@ var everyPage = []string{
 	"/backoffice/accounts/{id}",
 	"/backoffice/accounts/{id}?days=365",
 	"/backoffice/accounts/{id}/graph",
+	"/backoffice/accounts/{id}/tree",
 	"/backoffice/accounts/{id}/details",
 	"/backoffice/accounts/{id}/deletion",
 	"/backoffice/accounts/{id}/metadata",

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"steward/backoffice"
@@ -70,14 +71,10 @@ func (s *server) showPortalAccounts(c *call) error {
 	q := c.QueryParams()
 	state := backoffice.ParseTreeState(q)
 	if c.isFragment() && q.Has("rows") {
-		return s.portalTreeRows(c, branch, q.Get("rows"), q.Get("from"))
+		return s.treeRows(c, branch, s.portalAccountsScene(c, s.gate(c, "")), q.Get("rows"), q.Get("from"))
 	}
-	// Without script the buttons of the table ask for what follows from its state.
-	if i := branch.Index(q.Get("toggle")); i >= 0 {
-		return c.goTo(views.PortalAccountsAddress(false, branch.TreeToggled(state, i)))
-	}
-	if i := branch.Index(q.Get("further")); i >= 0 {
-		return c.goTo(views.PortalAccountsAddress(false, state.TreeFurther(q.Get("further"))))
+	if to, ok := treeStep(branch, state, q); ok {
+		return c.goTo(views.PortalAccountsAddress(false, to))
 	}
 	page, err := c.portal("All Accounts", views.PortalAccounts)
 	if err != nil {
@@ -96,9 +93,28 @@ func (s *server) portalAccountsScene(c *call, page views.Page) views.PortalAccou
 		MayCreate: c.actor.MayHere(backoffice.WriteSubAccounts), MayRemove: c.actor.MayHere(backoffice.DeleteSubAccounts)}
 }
 
-// portalTreeRows answers with the next page of the sub-accounts of an account
-// alone, for script to put into the table.
-func (s *server) portalTreeRows(c *call, branch *backoffice.Branch, id, from string) error {
+// treeStep is the state that a button of the table asks for: without script they
+// ask for what follows from its state.
+func treeStep(branch *backoffice.Branch, state backoffice.TreeState, q url.Values) (backoffice.TreeState, bool) {
+	if i := branch.Index(q.Get("toggle")); i >= 0 {
+		return branch.TreeToggled(state, i), true
+	}
+	if i := branch.Index(q.Get("further")); i >= 0 {
+		return state.TreeFurther(q.Get("further")), true
+	}
+	return state, false
+}
+
+func withState(at string, state backoffice.TreeState) string {
+	if q := state.Encode(); q != "" {
+		return at + "?" + q
+	}
+	return at
+}
+
+// treeRows answers with the next page of the sub-accounts of an account alone, for
+// script to put into the table.
+func (s *server) treeRows(c *call, branch *backoffice.Branch, scene views.PortalAccountsScene, id, from string) error {
 	i := branch.Index(id)
 	n, err := strconv.Atoi(from)
 	if from == "" {
@@ -107,7 +123,6 @@ func (s *server) portalTreeRows(c *call, branch *backoffice.Branch, id, from str
 	if i < 0 || err != nil {
 		return backoffice.ErrNotFound
 	}
-	scene := s.portalAccountsScene(c, s.gate(c, ""))
 	scene.Table = branch.TreePage(i, n)
 	return c.fragment(http.StatusOK, views.PortalTreeRows(scene))
 }

@@ -65,9 +65,38 @@ func (s *server) portalGraph(c *call, branch *backoffice.Branch) views.TreeGraph
 // accountGraphRoutes show staff the same picture for any account.
 func (s *server) accountGraphRoutes() []route {
 	return []route{
+		{http.MethodGet, "/backoffice/accounts/:id/tree", backoffice.ReadAccounts, s.showAccountTree},
 		{http.MethodGet, "/backoffice/accounts/:id/graph", backoffice.ReadAccounts, s.showAccountGraph},
 		{http.MethodGet, "/backoffice/accounts/:id/graph.svg", backoffice.ReadAccounts, s.sendAccountGraph},
 	}
+}
+
+// showAccountTree shows staff an account with all below it, as a table.
+func (s *server) showAccountTree(c *call) error {
+	a, err := c.account()
+	if err != nil {
+		return err
+	}
+	branch, err := c.store().Tree(c.ctx(), a.Key)
+	if err != nil {
+		return err
+	}
+	scene := views.PortalAccountsScene{Staff: true, Now: s.now(), MayMove: c.actor.May(backoffice.WriteAccounts)}
+	q := c.QueryParams()
+	state := backoffice.ParseTreeState(q)
+	at := views.AccountPath("", a.ID) + "/tree"
+	if c.isFragment() && q.Has("rows") {
+		scene.Page = s.gate(c, "")
+		return s.treeRows(c, branch, scene, q.Get("rows"), q.Get("from"))
+	}
+	if to, ok := treeStep(branch, state, q); ok {
+		return c.goTo(withState(at, to))
+	}
+	if scene.Page, err = c.page("Sub-accounts of "+a.Name, views.PartAccounts); err != nil {
+		return err
+	}
+	scene.Table = backoffice.NewTreeTable(branch, state)
+	return c.render(http.StatusOK, scene.Page, views.AccountTreePage(scene), section{views.PortalTreeID, views.PortalTree(scene)})
 }
 
 func (s *server) showAccountGraph(c *call) error {
@@ -101,6 +130,7 @@ func (s *server) accountGraph(c *call) (a backoffice.Account, graph views.TreeGr
 	path := views.AccountPath("", a.ID) + "/graph"
 	graph = c.treeScene(branch, path, "", path+".svg")
 	graph.Account = func(id string) string { return views.AccountPath(s.base, id) }
+	graph.Views = views.AccountTreeViews(s.base, a.ID, graph.Graph.State, true)
 	return a, graph, nil
 }
 

@@ -101,3 +101,37 @@ func TestStaffSeeTheSameGraph(t *testing.T) {
 		t.Errorf("an account that is not there: %d", p.Status)
 	}
 }
+
+func TestStaffSeeTheSameTable(t *testing.T) {
+	w := newSite(t)
+	if _, err := w.store.CreateAccount(ctx, backoffice.CommandLine(), backoffice.NewAccount{Name: "Nord AG", ID: "nord"}); err != nil {
+		t.Fatal(err)
+	}
+	textiles := w.below("nord", "Textiles")
+	w.below(textiles, "Looms")
+	p := w.browser().get("/backoffice/accounts/nord")
+	p = p.b.get(p.Find("a[href$='/tree']").AttrOr("href", ""))
+	if got := p.names(); p.Status != http.StatusOK || got != "Nord AG, Textiles" {
+		t.Fatalf("%d: %s", p.Status, got)
+	}
+	if got := p.Find("tr[data-id='"+textiles+"'] a.cell-name").AttrOr("href", ""); got != "/backoffice/accounts/"+textiles {
+		t.Errorf("it opens %q", got)
+	}
+	if strings.Contains(p.text("main"), "Create New Account") || strings.Contains(p.text("main"), "You are here") {
+		t.Error("staff are offered what users do in their own account")
+	}
+	// Without script a button opens a level; with it the level comes alone.
+	p = p.b.get("/backoffice/accounts/nord/tree?toggle=" + textiles)
+	if got := p.names(); got != "Nord AG, Textiles, Looms" || p.URL.Path != "/backoffice/accounts/nord/tree" {
+		t.Errorf("opened: %s at %s", got, p.URL)
+	}
+	if got := p.b.get("/backoffice/accounts/nord/tree?rows="+textiles, "account-tree").Body; !strings.Contains(got, "Looms") || strings.Contains(got, "<html") {
+		t.Errorf("the rows alone: %.200s", got)
+	}
+	if got := p.b.get("/backoffice/accounts/nord/tree?q=loom").names(); got != "Looms" {
+		t.Errorf("found: %s", got)
+	}
+	if p := p.b.get("/backoffice/accounts/nobody/tree"); p.Status != http.StatusNotFound {
+		t.Errorf("an account that is not there: %d", p.Status)
+	}
+}

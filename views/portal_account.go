@@ -24,14 +24,17 @@ func PortalAccountPath(id, rest string) string {
 // PortalTreeID is the section that follows the search.
 const PortalTreeID = "account-tree"
 
-// PortalAccountsScene is "All Accounts": the own account and all below it.
+// PortalAccountsScene is "All Accounts": the own account and all below it. Staff
+// see the same of any account.
 type PortalAccountsScene struct {
 	Page      Page
+	Staff     bool
 	Table     *backoffice.TreeTable
 	Graph     templ.Component // in place of the table; nil for the table
 	MayCreate bool
 	MayInvite bool
 	MayRemove bool
+	MayMove   bool // of staff
 	Now       time.Time
 }
 
@@ -46,7 +49,32 @@ func (s PortalAccountsScene) sub() string {
 }
 
 func (s PortalAccountsScene) link(id, rest string) string {
+	if s.Staff {
+		return AccountPath(s.Page.Base, id) + rest
+	}
 	return s.Page.Link(PortalAccountPath(id, rest))
+}
+
+// at is the address of the table, without its state.
+func (s PortalAccountsScene) at() string {
+	if s.Staff {
+		return s.link(s.root().ID, "/tree")
+	}
+	return s.Page.Link(PortalAccountsPath)
+}
+
+// address is where a state of the table is shown.
+func (s PortalAccountsScene) address(state backoffice.TreeState) string {
+	return withQuery(s.at(), state.Encode())
+}
+
+// AccountTreeViews are the two ways in which staff look at an account with all
+// below it, in the same state; graph says which of them is shown.
+func AccountTreeViews(base, id string, state backoffice.TreeState, graph bool) []ui.Tab {
+	return []ui.Tab{
+		{Label: "Table", Icon: "table", Href: withQuery(AccountPath(base, id)+"/tree", state.Encode()), Current: !graph},
+		{Label: "Graph", Icon: "network", Href: withQuery(AccountPath(base, id)+"/graph", state.Encode()), Current: graph, Attrs: templ.Attributes{"data-tree-view": true}},
+	}
 }
 
 // PortalAccountsAddress is where a state of the table or, with graph, of the
@@ -76,7 +104,7 @@ func statePairs(state backoffice.TreeState, without ...string) []ui.Pair {
 func (s PortalAccountsScene) cleared() string {
 	state := s.Table.State
 	state.Query = ""
-	return s.Page.Link(PortalAccountsAddress(false, state))
+	return s.address(state)
 }
 
 // path names the accounts above the one at i, the own one first.
