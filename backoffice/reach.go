@@ -9,6 +9,23 @@ import (
 // Empty reports whether nobody gains or loses anything.
 func (c ReachChange) Empty() bool { return len(c.Gains) == 0 && len(c.Loses) == 0 }
 
+// Nameless is the change for who may not know the users: how many, and not who.
+func (c ReachChange) Nameless() ReachChange {
+	strip := func(list []UserReach) (out []UserReach) {
+		for _, u := range list {
+			out = append(out, UserReach{Accounts: u.Accounts})
+		}
+		return out
+	}
+	return ReachChange{Gains: strip(c.Gains), Loses: strip(c.Loses)}
+}
+
+// Named reports whether it is told who gains and loses.
+func (c ReachChange) Named() bool {
+	unnamed := func(u UserReach) bool { return u.Email == "" }
+	return !c.Empty() && !slices.ContainsFunc(c.Gains, unnamed) && !slices.ContainsFunc(c.Loses, unnamed)
+}
+
 // Sentence says what an act changes of who comes where: "Ana Weber gains 14
 // accounts; 3 users lose access to 2 accounts." Of several users who do not gain
 // or lose the same number the greatest is told.
@@ -64,6 +81,9 @@ func countOfAccounts(n int64) string {
 func (u UserReach) Label() string {
 	if u.Name != "" {
 		return u.Name
+	}
+	if u.Email == "" {
+		return "1 user" // Nameless
 	}
 	return u.Email
 }
@@ -255,6 +275,10 @@ func (a PermissionAnswer) Sentence() string {
 // they may see.
 func (r Reacher) From(within []int64) Reacher {
 	out := Reacher{User: r.User}
+	invited := func(p AccessPath) bool { return p.Status == Invited }
+	if !slices.ContainsFunc(r.Paths, AccessPath.Open) && slices.ContainsFunc(r.Paths, invited) {
+		out.User = r.User.unknown() // see Member.ForCustomers
+	}
 	for _, p := range r.Paths {
 		if slices.Contains(within, p.At.Key) {
 			out.Paths = append(out.Paths, p)

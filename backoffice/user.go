@@ -51,6 +51,18 @@ type Member struct {
 	Visits    int64
 }
 
+// ForCustomers is the user as customers see them. Who has not accepted their
+// invitation is an address: whether it is a user's elsewhere, and whose, is not
+// for who invited it to know (security.md, T-33).
+func (m Member) ForCustomers() Member {
+	if m.Status == Invited {
+		m.User = m.User.unknown()
+	}
+	return m
+}
+
+func (u User) unknown() User { return User{Key: u.Key, ID: u.ID, Email: u.Email} }
+
 // MembersPerPage is how many users an account's page shows at once.
 const MembersPerPage = 25
 
@@ -61,6 +73,8 @@ type MemberFilter struct {
 	Active bool   // with a visit to the account in the last 30 days
 	After  string
 	Before string
+	// Customers says that customers look, see Member.ForCustomers.
+	Customers bool
 }
 
 // MembersPage is one page of an account's users. Next and Prev are what After

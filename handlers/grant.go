@@ -82,6 +82,9 @@ func (c *call) grantScene(p place, userID string) (scene views.GrantScene, err e
 	if scene.Member, _, err = c.store().Member(c.ctx(), p.Account, userID); err != nil {
 		return scene, err
 	}
+	if p.IsPortal() {
+		scene.Member = scene.Member.ForCustomers()
+	}
 	if scene.Grant, scene.Given, err = c.store().GrantOf(c.ctx(), p.Account.Key, scene.Member.Key); err != nil {
 		return scene, err
 	}
@@ -268,6 +271,9 @@ func (c *call) renderAccessDefault(status int, p place, chosen backoffice.Access
 		refused, ok := problemsOf(err)
 		if err != nil && !ok {
 			return err
+		}
+		if p.IsPortal() && !p.held.Has(backoffice.ReadUsers) {
+			change = change.Nameless()
 		}
 		scene.Changes, scene.Refused = append(scene.Changes, change), append(scene.Refused, refused["access"])
 	}

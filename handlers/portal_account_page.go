@@ -45,6 +45,15 @@ func (c *call) managedAccount() (m managedAccount, err error) {
 	return m, err
 }
 
+// told leaves of a preview who they are to those who may read the users of the
+// account: others learn how many.
+func (m managedAccount) told(change backoffice.ReachChange) backoffice.ReachChange {
+	if m.held.Has(backoffice.ReadUsers) {
+		return change
+	}
+	return change.Nameless()
+}
+
 // belowOwn is managedAccount for what nobody does to the account that they are in.
 func (c *call) belowOwn() (managedAccount, error) {
 	m, err := c.managedAccount()
@@ -86,7 +95,7 @@ func (s *server) portalAccount(c *call, status int, renaming bool, typed, proble
 	users := []section{}
 	if m.held.Has(backoffice.ReadUsers) {
 		q := c.QueryParams()
-		f := backoffice.MemberFilter{Query: clippedQuery(q.Get("q")), After: q.Get("after"), Before: q.Get("before")}
+		f := backoffice.MemberFilter{Query: clippedQuery(q.Get("q")), After: q.Get("after"), Before: q.Get("before"), Customers: true}
 		members, err := c.store().Members(c.ctx(), m.Account, f)
 		if err != nil {
 			return err
@@ -177,6 +186,7 @@ func (s *server) movePage(c *call, status int, m managedAccount, to, problem str
 		} else if err != nil {
 			return err
 		} else {
+			scene.Preview.Reach = m.told(scene.Preview.Reach)
 			scene.To, scene.ToPath = backoffice.AccountRef{Key: branch.Nodes[i].Key, ID: to, Name: branch.Nodes[i].Name}, pathText(branch, i)
 		}
 	}
@@ -240,6 +250,7 @@ func (s *server) accountRemoval(c *call, status int) error {
 		if err != nil {
 			return err
 		}
+		scene.Reach = m.told(scene.Reach)
 	}
 	return c.render(status, m.Page, views.PortalRemovalOfAccountPage(scene))
 }
@@ -303,6 +314,7 @@ func (s *server) showManagement(c *call) error {
 	if scene.Reach, err = c.store().TryReach(c.ctx(), c.actor, m.Account, store.ActManage(m.Account.ID, !m.Account.IsReseller)); err != nil {
 		return err
 	}
+	scene.Reach = m.told(scene.Reach)
 	return c.render(http.StatusOK, m.Page, views.PortalManagementPage(scene))
 }
 

@@ -44,7 +44,7 @@ func (s *server) showPortalUsers(c *call) error {
 		return err
 	}
 	q := c.QueryParams()
-	f := backoffice.MemberFilter{Query: clippedQuery(q.Get("q")), After: q.Get("after"), Before: q.Get("before")}
+	f := backoffice.MemberFilter{Query: clippedQuery(q.Get("q")), After: q.Get("after"), Before: q.Get("before"), Customers: true}
 	members, err := c.store().Members(c.ctx(), account, f)
 	if err != nil {
 		return err
@@ -83,6 +83,7 @@ func (s *server) portalUser(c *call, status int, chosen []string, problems backo
 	if err != nil {
 		return err
 	}
+	member = member.ForCustomers()
 	page, err := c.portal(cmp.Or(member.Name, member.Email), views.PortalUsers)
 	if err != nil {
 		return err
@@ -209,6 +210,7 @@ func (s *server) removalPage(c *call, status int, refused string) error {
 	if err != nil {
 		return err
 	}
+	member = member.ForCustomers()
 	if err := p.frame(c, "Remove user"); err != nil {
 		return err
 	}

@@ -244,7 +244,17 @@ func (s *Store) Members(ctx context.Context, a backoffice.Account, f backoffice.
 		return page, err
 	}
 	page.Rows, page.Prev, page.Next = window(page.Rows, backoffice.MembersPerPage, f.After, f.Before, func(m backoffice.Member) string { return m.ID })
+	forCustomers(page.Rows, f)
 	return page, nil
+}
+
+// forCustomers leaves of users what those may know who look.
+func forCustomers(rows []backoffice.Member, f backoffice.MemberFilter) {
+	for i := range rows {
+		if f.Customers {
+			rows[i] = rows[i].ForCustomers()
+		}
+	}
 }
 
 // activeSince is from when on a visit makes a user or an account active today.
@@ -263,7 +273,7 @@ func (s *Store) searchMembers(ctx context.Context, a backoffice.Account, f backo
 	if f.Active {
 		since = s.activeSince()
 	}
-	rows, err := s.query().rows(ctx, `SELECT m.key, u.id, u.email, u.name FROM memberships m JOIN users u ON u.key = m.user_key
+	rows, err := s.query().rows(ctx, `SELECT m.key, u.id, u.email, u.name, m.status FROM memberships m JOIN users u ON u.key = m.user_key
 		WHERE m.account_key = $1 AND m.last_visit_at >= $3 ORDER BY `+memberOrder, a.Key, a.PrimaryUserKey, since)
 	if err != nil {
 		return page, err
@@ -274,8 +284,12 @@ func (s *Store) searchMembers(ctx context.Context, a backoffice.Account, f backo
 	for rows.Next() {
 		var m match
 		var email, name string
-		if err := rows.Scan(&m.key, &m.id, &email, &name); err != nil {
+		var status backoffice.MembershipStatus
+		if err := rows.Scan(&m.key, &m.id, &email, &name, &status); err != nil {
 			return page, err
+		}
+		if f.Customers && status == backoffice.Invited {
+			name = ""
 		}
 		if m.id == f.Before {
 			to = len(found)
@@ -313,6 +327,7 @@ func (s *Store) searchMembers(ctx context.Context, a backoffice.Account, f backo
 		marks = append(marks, "$"+strconv.Itoa(len(args)))
 	}
 	page.Rows, err = s.query().membersWhere(ctx, `m.key IN (`+strings.Join(marks, ", ")+`)`, false, args...)
+	forCustomers(page.Rows, f)
 	return page, err
 }
 
