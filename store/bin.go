@@ -81,6 +81,10 @@ func (t *tx) binAccount(a backoffice.Account, deletion string) error {
 	if err := t.one(`UPDATE accounts SET deleted_at = $1, deletion_id = $2 WHERE key = $3 AND deleted_at IS NULL`, t.now.UnixMicro(), deletion, a.Key); err != nil {
 		return err
 	}
+	// Who comes back with it signs in again.
+	if _, err := t.exec(`DELETE FROM user_sessions WHERE account_key = $1`, a.Key); err != nil {
+		return err
+	}
 	if err := t.uncountMemberships(a.Key); err != nil {
 		return err
 	}
@@ -275,6 +279,9 @@ func (t *tx) moveChildrenUp(a backoffice.Account) error {
 		after := before
 		after.ParentKey, after.ParentID, after.ParentName = a.ParentKey, a.ParentID, a.ParentName
 		if err := t.saveAccount(before, after); err != nil {
+			return err
+		}
+		if err := t.endUnreachable(after.Key); err != nil {
 			return err
 		}
 		if err := t.record(event{action: "account.moved", kind: "account", id: id, name: after.Name, accountKey: after.Key,

@@ -414,6 +414,9 @@ func (t *tx) setAccessDefault(id string, d backoffice.AccessDefault) error {
 	if err != nil || p.SubAccess == d {
 		return err
 	}
+	if err := t.mayManage(p.Key, backoffice.WriteAccounts, backoffice.WriteSubAccountAccess); t.actor.Kind == backoffice.ActorUser && err != nil {
+		return err // what holds here may not hold there
+	}
 	if t.actor.Kind == backoffice.ActorUser && d == backoffice.AccessAlways {
 		// All members get what they hold in the account everywhere below it: nobody
 		// gives by a switch what they may not give singly.
