@@ -87,6 +87,25 @@ func (t *tx) overMember(m memberRow) error {
 	return nil
 }
 
+// mayReachBelow refuses a user who would have somebody hold more in sub-accounts
+// by other roles, without being one who may give access to them: the roles of a
+// membership that was given access hold there as well.
+func (t *tx) mayReachBelow(m memberRow, after []storedRole) error {
+	if t.actor.Kind != backoffice.ActorUser || t.actor.MayHere(backoffice.WriteSubAccountAccess) {
+		return nil
+	}
+	var given int64
+	if err := t.get(`SELECT COUNT(*) FROM grants WHERE membership_key = $1`, m.standing.Membership).Scan(&given); err != nil || given == 0 {
+		return err
+	}
+	for _, r := range after {
+		if !backoffice.Covers(backoffice.PermissionsOf(m.standing.Roles), r.Permissions) {
+			return backoffice.Refusal("This user has access to sub-accounts, where the role " + r.Name + " would hold as well: you may not give access to them.")
+		}
+	}
+	return nil
+}
+
 // keepAManager refuses an act of a customer admin after which nobody could manage
 // the account (product.md, section 5): without is the membership that would not
 // count any more.
@@ -155,6 +174,9 @@ func (s *Store) ChangeMemberRoles(ctx context.Context, actor backoffice.Actor, a
 		}
 		if err == nil {
 			err = t.mayGrant(m.account.Key, roles)
+		}
+		if err == nil {
+			err = t.mayReachBelow(m, roles)
 		}
 		manages := false
 		var after, before []string

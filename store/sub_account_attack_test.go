@@ -60,3 +60,43 @@ func TestAttack_T07_AccessDefaultTakesThePermissionThere(t *testing.T) {
 		}
 	})
 }
+
+// Other roles of somebody with access to sub-accounts hold there as well: who may
+// not give access does not make them more.
+func TestAttack_T07_RolesOfWhoHasAccessBelow(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		cmd := backoffice.CommandLine()
+		nord, _, _, _ := reseller(t, s)
+		for key, held := range map[string]backoffice.Permissions{"clerk": {backoffice.ReadUsers, backoffice.WriteUsers}, "reader": {backoffice.ReadUsers}} {
+			if _, err := s.CreateRole(ctx, cmd, backoffice.Role{Key: key, Name: key, Level: 5, Permissions: held}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for email, role := range map[string]string{"clara@nord.example": "clerk", "ron@nord.example": "reader"} {
+			if _, err := s.AddUser(ctx, cmd, nord.ID, backoffice.NewMember{Email: email, Roles: []string{role}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		x, _ := signInOf(t, s, "clara@nord.example", nord.ID, "1")
+		ron := userNamed(t, s, "ron@nord.example")
+		if err := s.GiveAccess(ctx, cmd, nord.ID, ron.ID, backoffice.NewGrant{}); err != nil {
+			t.Fatal(err)
+		}
+		var problems backoffice.Problems
+		if err := s.ChangeMemberRoles(ctx, x.Actor(""), nord.ID, ron.ID, []string{"reader", "clerk"}); !errors.As(err, &problems) || problems["roles"] == "" {
+			t.Errorf("more in all that lies below: %v", err)
+		}
+		if err := s.RevokeAccess(ctx, cmd, nord.ID, ron.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.ChangeMemberRoles(ctx, x.Actor(""), nord.ID, ron.ID, []string{"reader", "clerk"}); err != nil {
+			t.Errorf("without access: %v", err)
+		}
+		if err := s.GiveAccess(ctx, cmd, nord.ID, ron.ID, backoffice.NewGrant{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.ChangeMemberRoles(ctx, x.Actor(""), nord.ID, ron.ID, []string{"reader"}); err != nil {
+			t.Errorf("less below: %v", err)
+		}
+	})
+}
