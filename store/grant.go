@@ -95,8 +95,12 @@ func (t *tx) restGrant(membership, account, user int64) error {
 	return err
 }
 
-// grantAgain gives a membership that comes back the access that it had.
+// grantAgain gives a membership that comes back the access that it had, and none
+// that new ones get.
 func (t *tx) grantAgain(account, user int64) error {
+	if _, err := t.exec(`DELETE FROM grants WHERE membership_key IN (SELECT key FROM memberships WHERE account_key = $1 AND user_key = $2)`, account, user); err != nil {
+		return err
+	}
 	if _, err := t.exec(`INSERT INTO grants (membership_key, granted_at, granted_by, reason, ends_at)
 		SELECT m.key, r.granted_at, r.granted_by, r.reason, r.ends_at FROM resting_grants r JOIN memberships m ON m.account_key = r.account_key AND m.user_key = r.user_key
 		WHERE r.account_key = $1 AND r.user_key = $2

@@ -100,3 +100,32 @@ func TestAttack_T07_RolesOfWhoHasAccessBelow(t *testing.T) {
 		}
 	})
 }
+
+// A removal that is undone gives back what there was, and no access that had been
+// revoked, whatever new memberships come with (T-13).
+func TestAttack_T13_RevokedAccessStaysRevokedByUndo(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		cmd := backoffice.CommandLine()
+		nord, a, _, _ := reseller(t, s)
+		x, _ := signInOf(t, s, "hana@nord.example", nord.ID, "1")
+		if err := s.SetAccessDefault(ctx, cmd, nord.ID, backoffice.AccessOn); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.RevokeAccess(ctx, cmd, nord.ID, x.User.ID); err != nil {
+			t.Fatal(err)
+		}
+		removal, err := s.RemoveMember(ctx, cmd, nord.ID, x.User.ID)
+		if err == nil {
+			err = s.RestoreMember(ctx, cmd, nord.ID, x.User.ID, removal)
+		}
+		if _, in := s.StandingIn(ctx, x.User.Key, a.Key); err != nil || !errors.Is(in, backoffice.ErrNotFound) {
+			t.Errorf("the membership came back: %v, with access: %v", err, in)
+		}
+		if _, err = s.DeleteUser(ctx, cmd, x.User.ID); err == nil {
+			_, err = s.RestoreUser(ctx, cmd, x.User.ID)
+		}
+		if _, in := s.StandingIn(ctx, x.User.Key, a.Key); err != nil || !errors.Is(in, backoffice.ErrNotFound) {
+			t.Errorf("the user came back: %v, with access: %v", err, in)
+		}
+	})
+}
