@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,19 +39,13 @@ func eachPeople(t *testing.T, test func(t *testing.T, w *site)) {
 	})
 }
 
-var userHash = func() func() string {
-	hash := ""
-	return func() string {
-		if hash == "" {
-			h, err := auth.NewHasher(2).Hash(ctx, userPassphrase)
-			if err != nil {
-				panic(err)
-			}
-			hash = h
-		}
-		return hash
+var userHash = sync.OnceValue(func() string {
+	h, err := auth.NewHasher(2).Hash(ctx, userPassphrase)
+	if err != nil {
+		panic(err)
 	}
-}()
+	return h
+})
 
 // userSignIn fills in the two pages of signing in.
 func (b *browser) userSignIn(email, password string) *shown {
