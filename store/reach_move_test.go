@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"errors"
 	"testing"
 
 	"steward/backoffice"
@@ -46,8 +45,12 @@ func TestLeavingEndsSessionsBelow(t *testing.T) {
 		if err := s.RestoreMember(ctx, cmd, "nord", hana.ID, removal); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.StandingIn(ctx, hana.Key, a.Key); !errors.Is(err, backoffice.ErrNotFound) {
-			t.Errorf("a removal that is undone gave access below: %v", err)
+		// The access comes back with the membership, and no session.
+		if standing, err := s.StandingIn(ctx, hana.Key, a.Key); err != nil || !standing.Granted {
+			t.Errorf("a removal that is undone: %+v, %v", standing, err)
+		}
+		if left, err := s.UserSessions(ctx, hana.Key); err != nil || len(left) != 0 {
+			t.Errorf("a removal that is undone: %d sessions, %v", len(left), err)
 		}
 		agree(t, s)
 	})

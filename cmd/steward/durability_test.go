@@ -135,6 +135,12 @@ func fullDisk(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	customers.database = database
+	// Held from the beginning, so that there is room to be made again however much
+	// the writers took before the disk was full.
+	held := filepath.Join(dir, "held")
+	if err := os.WriteFile(held, make([]byte, 512<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	w := newWorkload(customers)
 	c := startChild(t, database)
 	reserve := func() bool { _, err := os.Stat(database + ".reserve"); return err == nil }
@@ -190,7 +196,7 @@ func fullDisk(t *testing.T, dir string) {
 	if code, _, stderr := runVerb(t, database, "", "check"); code != exitOK {
 		t.Errorf("check while the disk is full: %d\n%s", code, stderr)
 	}
-	if err := os.Remove(ballast); err != nil {
+	if err := errors.Join(os.Remove(ballast), os.Remove(held)); err != nil {
 		t.Fatal(err)
 	}
 	before := w.acknowledged()
