@@ -198,10 +198,13 @@ func (p *tab) run(actions ...chromedp.Action) {
 	}
 }
 
-// open goes to a path of the site.
+// open goes to a path of the site, and waits until the page there is whole: on
+// a busy machine the load event that ends the navigation can be an earlier
+// page's.
 func (p *tab) open(path string) {
 	p.t.Helper()
 	p.run(chromedp.Navigate(p.url + path))
+	p.wait("document.documentElement")
 }
 
 // eval returns the value of a JavaScript expression.
