@@ -8,7 +8,6 @@ import (
 	"embed"
 	"io"
 	"io/fs"
-	"text/template"
 	"time"
 )
 
@@ -57,15 +56,7 @@ func (r rendered) ReadFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := template.New(name).Option("missingkey=error").Parse(string(b))
-	if err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	if err := t.Execute(&out, r.engine); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	return render(name, string(b), r.engine)
 }
 
 type file struct {

@@ -7,44 +7,38 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/alecthomas/kong"
 )
 
 // The README's table of flags is the command line's own.
 func TestReadmeNamesEveryFlag(t *testing.T) {
 	var c command
-	parser, err := kong.New(&c, kong.Name("steward"), kong.Vars{"version": "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	rows := map[string][]string{} // row of the table -> verbs
 	var order []string
-	var walk func(n *kong.Node, verb string)
-	walk = func(n *kong.Node, verb string) {
-		for _, f := range n.Flags {
-			if f.Name == "help" || f.Name == "version" {
+	var walk func(v *verb)
+	walk = func(v *verb) {
+		for _, f := range v.flags {
+			if f.name == "version" {
 				continue
 			}
-			if len(f.Envs) != 1 || !strings.HasPrefix(f.Envs[0], "STEWARD_") {
-				t.Errorf("%s --%s has the variables %v, not one STEWARD_…", verb, f.Name, f.Envs)
+			if !strings.HasPrefix(f.env, "STEWARD_") {
+				t.Errorf("%s --%s has the variable %q, not one STEWARD_…", v.name, f.name, f.env)
 				continue
 			}
 			standard := ""
-			if f.Default != "" {
-				standard = "`" + f.Default + "`"
+			if f.standard != "" {
+				standard = "`" + f.standard + "`"
 			}
-			line := fmt.Sprintf("| `--%s` | `%s` | %s |", f.Name, f.Envs[0], standard)
+			line := fmt.Sprintf("| `--%s` | `%s` | %s |", f.name, f.env, standard)
 			if rows[line] == nil {
 				order = append(order, line)
 			}
-			rows[line] = append(rows[line], cmp.Or(verb, "all"))
+			rows[line] = append(rows[line], cmp.Or(v.name, "all"))
 		}
-		for _, child := range n.Children {
-			walk(child, strings.TrimSpace(verb+" "+child.Name))
+		for _, below := range v.verbs {
+			walk(below)
 		}
 	}
-	walk(parser.Model.Node, "")
+	walk(commandLine(&c))
 	b, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
