@@ -39,14 +39,17 @@ const (
 	WriteTokens        StaffPermission = "tokens.write"
 	ReadRoles          StaffPermission = "roles.read"
 	WriteRoles         StaffPermission = "roles.write"
+
+	ReadAllApplications  StaffPermission = "applications.read"
+	WriteAllApplications StaffPermission = "applications.write"
 )
 
 var staffPermissions = map[StaffRole][]StaffPermission{
-	Viewer: {ReadAccounts, ReadAllUsers, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles},
-	Manager: {ReadAccounts, ReadAllUsers, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles,
-		WriteAccounts, WriteAllUsers, ReadSecureMetadata, WritePolicies, Import, ShareViews},
-	Owner: {ReadAccounts, ReadAllUsers, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles,
-		WriteAccounts, WriteAllUsers, ReadSecureMetadata, WritePolicies, Import, ShareViews,
+	Viewer: {ReadAccounts, ReadAllUsers, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles, ReadAllApplications},
+	Manager: {ReadAccounts, ReadAllUsers, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles, ReadAllApplications,
+		WriteAccounts, WriteAllUsers, ReadSecureMetadata, WritePolicies, Import, ShareViews, WriteAllApplications},
+	Owner: {ReadAccounts, ReadAllUsers, ReadMetadata, ReadTrail, WriteOwnViews, WriteSelf, ReadSettings, ReadRoles, ReadAllApplications,
+		WriteAccounts, WriteAllUsers, ReadSecureMetadata, WritePolicies, Import, ShareViews, WriteAllApplications,
 		WriteSettings, WriteStaff, WriteTokens, WriteRoles},
 }
 

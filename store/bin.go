@@ -375,6 +375,8 @@ func (s *Store) Purge(ctx context.Context, limit int) (n int, err error) {
 				`DELETE FROM binned_memberships WHERE account_key = $1`,
 				`DELETE FROM removed_memberships WHERE account_key = $1`,
 				`DELETE FROM resting_grants WHERE account_key = $1`,
+				`DELETE FROM user_applications WHERE account_key = $1`,
+				`DELETE FROM account_applications WHERE account_key = $1`,
 				`DELETE FROM former_members WHERE account_key = $1`,
 				`DELETE FROM replaced_roles WHERE role_key IN (SELECT key FROM roles WHERE account_key = $1)`,
 				`DELETE FROM roles WHERE account_key = $1`,

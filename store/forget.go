@@ -29,6 +29,7 @@ func (s *Store) Forget(ctx context.Context) error {
 			{`DELETE FROM mailed_links WHERE expires_at < $1`, 30 * day},
 			{`DELETE FROM removed_memberships WHERE removed_at < $1`, backoffice.BinDays * day},
 			{`DELETE FROM resting_grants WHERE rests_at < $1`, backoffice.BinDays * day},
+			{`DELETE FROM user_applications WHERE rests_at < $1`, backoffice.BinDays * day},
 		} {
 			if _, err := t.exec(old.text, t.now.Add(-old.age).UnixMicro()); err != nil {
 				return err

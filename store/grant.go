@@ -66,6 +66,9 @@ func (t *tx) grant(m memberRow, n backoffice.NewGrant) error {
 	if n.Reason != "" {
 		after["reason"] = n.Reason
 	}
+	if err := t.restApplications(m.user.Key); err != nil { // access that had ended by itself
+		return err
+	}
 	if err := t.one(`INSERT INTO grants (membership_key, granted_at, granted_by, reason, ends_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (membership_key) DO UPDATE SET granted_at = $2, granted_by = $3, reason = $4, ends_at = $5`,
 		m.standing.Membership, t.now.UnixMicro(), t.actor.Label(), n.Reason, ends); err != nil {

@@ -286,6 +286,11 @@ func (t *tx) deleteAccountRow(a backoffice.Account) error {
 		return err
 	}
 	t.kpi.countAccount(countOf(&a), -1)
+	for _, text := range []string{`DELETE FROM user_applications WHERE account_key = $1`, `DELETE FROM account_applications WHERE account_key = $1`} {
+		if _, err := t.exec(text, a.Key); err != nil {
+			return err
+		}
+	}
 	return t.one(`DELETE FROM accounts WHERE key = $1`, a.Key)
 }
 
@@ -385,6 +390,9 @@ func (t *tx) undoUser(row *applyRow) error {
 			return err
 		}
 		t.kpi.users--
+		if _, err := t.exec(`DELETE FROM user_applications WHERE user_key = $1`, row.made); err != nil {
+			return err
+		}
 		return t.one(`DELETE FROM users WHERE key = $1`, row.made)
 	}
 	return nil

@@ -74,6 +74,9 @@ func (s *Store) RestoreMember(ctx context.Context, actor backoffice.Actor, accou
 		if err := t.grantAgain(a.Key, u.Key); err != nil {
 			return err
 		}
+		if err := t.applicationsAgain(u.Key, removed); err != nil {
+			return err
+		}
 		if err := t.one(`DELETE FROM removed_memberships WHERE id = $1`, removal); err != nil {
 			return err
 		}

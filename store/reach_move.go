@@ -109,7 +109,7 @@ func (t *tx) endUnreachableOf(user int64) error {
 			return err
 		}
 	}
-	return nil
+	return t.restApplications(user)
 }
 
 // FindUser finds a user outside of the bin by their ID or address as somebody

@@ -488,5 +488,5 @@ func (t *tx) endUnreachable(root int64) error {
 			return err
 		}
 	}
-	return nil
+	return t.restApplicationsBelow(inside, root)
 }

@@ -92,6 +92,10 @@ type membership struct {
 // insertMembership adds a user to an account with roles, and counts it from the
 // later of its own and the account's creation on.
 func (t *tx) insertMembership(m membership, accountCreated time.Time, roles []int64) (int64, error) {
+	// What was given by hand to who stood here once is not theirs by coming again.
+	if err := t.restApplications(m.user); err != nil {
+		return 0, err
+	}
 	counted := m.createdAt.UnixMicro()
 	if a := accountCreated.UnixMicro(); a > counted {
 		counted = a
@@ -141,6 +145,9 @@ func (t *tx) deleteMembership(key int64) error {
 		return err
 	}
 	if err := t.one(`DELETE FROM memberships WHERE key = $1`, key); err != nil {
+		return err
+	}
+	if err := t.restApplications(user); err != nil {
 		return err
 	}
 	if counted == 0 { // in the bin: not counted

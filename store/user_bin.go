@@ -209,6 +209,9 @@ func (t *tx) restoreUser(u backoffice.User) error {
 			}
 		}
 	}
+	if err := t.applicationsAgain(u.Key, deleted); err != nil {
+		return err
+	}
 	if _, err := t.exec(`DELETE FROM binned_memberships WHERE user_key = $1`, u.Key); err != nil {
 		return err
 	}
@@ -273,6 +276,7 @@ func (s *Store) PurgeUsers(ctx context.Context, limit int) (n int, err error) {
 				`DELETE FROM binned_memberships WHERE user_key = $1`,
 				`DELETE FROM removed_memberships WHERE user_key = $1`,
 				`DELETE FROM resting_grants WHERE user_key = $1`,
+				`DELETE FROM user_applications WHERE user_key = $1`,
 				`DELETE FROM invitations WHERE user_key = $1`,
 				`UPDATE users SET email = '', name = '', name_sort = '', search = '', metadata = '{}', vendor_metadata = '{}' WHERE key = $1`,
 			} {

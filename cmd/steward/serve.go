@@ -301,8 +301,8 @@ func housekeep(ctx context.Context, s *store.Store, log *slog.Logger) {
 // name one.
 func purge(ctx context.Context, s *store.Store, log *slog.Logger) error {
 	const atOnce = 20
-	var gone [3]int
-	for i, some := range []func(context.Context, int) (int, error){s.Purge, s.PurgeUsers, s.PurgeRoles} {
+	var gone [4]int
+	for i, some := range []func(context.Context, int) (int, error){s.Purge, s.PurgeUsers, s.PurgeRoles, s.PurgeApplications} {
 		for {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -317,8 +317,8 @@ func purge(ctx context.Context, s *store.Store, log *slog.Logger) error {
 			}
 		}
 	}
-	if gone[0]+gone[1]+gone[2] > 0 {
-		log.Info("purged the bin", "accounts", gone[0], "users", gone[1], "roles", gone[2])
+	if gone != [4]int{} {
+		log.Info("purged the bin", "accounts", gone[0], "users", gone[1], "roles", gone[2], "applications", gone[3])
 	}
 	return nil
 }
