@@ -45,6 +45,7 @@ var only = map[string][]string{
 	"github.com/jackc/pgx":               {"store", "store/storetest"},
 	"github.com/mattn/go-sqlite3":        {"store", "store/storetest", "bench", "bench/limit"},
 	"github.com/pressly/goose":           {"store"},
+	"github.com/alecthomas/kong":         {"cmd/steward"},
 	"github.com/chromedp/chromedp":       {"browsertest"},
 	"github.com/VictoriaMetrics/metrics": {"cmd/steward"},
 	"github.com/alexedwards/argon2id":    {"auth"},

@@ -8,6 +8,7 @@ import (
 	"embed"
 	"io"
 	"io/fs"
+	"text/template"
 	"time"
 )
 
@@ -56,7 +57,15 @@ func (r rendered) ReadFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return render(name, string(b), r.engine)
+	t, err := template.New(name).Option("missingkey=error").Parse(string(b))
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, r.engine); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
 
 type file struct {

@@ -9,19 +9,20 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"reflect"
 	"runtime/debug"
 	"syscall"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"steward/store"
 )
 
 // command is the command line: a field for each verb, a file for each field.
 type command struct {
-	Database string `help:"SQLite file, or postgres://… of a server." default:"data/steward.db" env:"STEWARD_DATABASE" placeholder:"FILE|URL"`
-	KeyFile  string `help:"File with the key that seals secrets; beside a SQLite file, and made when absent, when left out. Required to serve from PostgreSQL." env:"STEWARD_KEY_FILE" placeholder:"FILE"`
-	Version  bool   `help:"Print the version and end."`
+	Database string           `help:"SQLite file, or postgres://… of a server." default:"data/steward.db" env:"STEWARD_DATABASE" placeholder:"FILE|URL"`
+	KeyFile  string           `help:"File with the key that seals secrets; beside a SQLite file, and made when absent, when left out. Required to serve from PostgreSQL." env:"STEWARD_KEY_FILE" placeholder:"FILE"`
+	Version  kong.VersionFlag `help:"Print the version and end."`
 
 	Serve   serveCommand   `cmd:"" help:"Serve the backoffice."`
 	Staff   staffCommand   `cmd:"" help:"Staff, who sign in to the backoffice."`
@@ -80,22 +81,36 @@ func main() {
 }
 
 // run does what the arguments say and returns the exit code.
-func (a *app) run(ctx context.Context, args []string) int {
+func (a *app) run(ctx context.Context, args []string) (code int) {
 	var c command
-	v, err := commandLine(&c).parse(args, os.LookupEnv)
-	switch {
-	case err == errHelp:
-		fmt.Fprint(a.stdout, v.usage())
-		return exitOK
-	case c.Version:
-		fmt.Fprintln(a.stdout, version())
-		return exitOK
-	case err != nil:
+	ended := -1 // --help and --version end inside of the parser
+	parser, err := kong.New(&c,
+		kong.Name("steward"),
+		kong.Description("A self-hosted backoffice for customer accounts. Every verb makes and migrates a database that is absent, except check, backup and restore."),
+		kong.Vars{"version": version()},
+		kong.Writers(a.stdout, a.stderr),
+		kong.Exit(func(code int) { ended = code; panic(errEnded) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(a),
+	)
+	if err != nil {
+		panic(err)
+	}
+	defer func() {
+		if r := recover(); r == errEnded {
+			code = ended
+		} else if r != nil {
+			panic(r)
+		}
+	}()
+	k, err := parser.Parse(args)
+	if err != nil {
 		fmt.Fprintf(a.stderr, "steward: %v\nRun steward --help for the verbs, steward VERB --help for one of them.\n", err)
 		return exitUsage
 	}
 	a.database, a.keyFile = c.Database, c.KeyFile
-	switch err := v.value.Addr().Interface().(runner).Run(ctx, a); {
+	switch err := k.Run(); {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errSilent):
@@ -109,14 +124,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	}
 }
 
-// runner is what a verb that can be run points at.
-type runner interface {
-	Run(ctx context.Context, a *app) error
-}
-
-func commandLine(c *command) *verb {
-	return verbOf("", "A self-hosted backoffice for customer accounts. Every verb makes and migrates a database that is absent, except check, backup and restore.", reflect.ValueOf(c).Elem(), nil)
-}
+var errEnded = errors.New("ended by the parser")
 
 // version is the release's, else the commit's that was built.
 func version() string {

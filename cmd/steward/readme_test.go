@@ -7,38 +7,44 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/alecthomas/kong"
 )
 
 // The README's table of flags is the command line's own.
 func TestReadmeNamesEveryFlag(t *testing.T) {
 	var c command
+	parser, err := kong.New(&c, kong.Name("steward"), kong.Vars{"version": "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	rows := map[string][]string{} // row of the table -> verbs
 	var order []string
-	var walk func(v *verb)
-	walk = func(v *verb) {
-		for _, f := range v.flags {
-			if f.name == "version" {
+	var walk func(n *kong.Node, verb string)
+	walk = func(n *kong.Node, verb string) {
+		for _, f := range n.Flags {
+			if f.Name == "help" || f.Name == "version" {
 				continue
 			}
-			if !strings.HasPrefix(f.env, "STEWARD_") {
-				t.Errorf("%s --%s has the variable %q, not one STEWARD_…", v.name, f.name, f.env)
+			if len(f.Envs) != 1 || !strings.HasPrefix(f.Envs[0], "STEWARD_") {
+				t.Errorf("%s --%s has the variables %v, not one STEWARD_…", verb, f.Name, f.Envs)
 				continue
 			}
 			standard := ""
-			if f.standard != "" {
-				standard = "`" + f.standard + "`"
+			if f.Default != "" {
+				standard = "`" + f.Default + "`"
 			}
-			line := fmt.Sprintf("| `--%s` | `%s` | %s |", f.name, f.env, standard)
+			line := fmt.Sprintf("| `--%s` | `%s` | %s |", f.Name, f.Envs[0], standard)
 			if rows[line] == nil {
 				order = append(order, line)
 			}
-			rows[line] = append(rows[line], cmp.Or(v.name, "all"))
+			rows[line] = append(rows[line], cmp.Or(verb, "all"))
 		}
-		for _, below := range v.verbs {
-			walk(below)
+		for _, child := range n.Children {
+			walk(child, strings.TrimSpace(verb+" "+child.Name))
 		}
 	}
-	walk(commandLine(&c))
+	walk(parser.Model.Node, "")
 	b, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
