@@ -19,6 +19,7 @@ const (
 	SetupToken        Purpose = "setup-link"
 	StaffLinkToken    Purpose = "staff-link"
 	APIToken          Purpose = "api-token"
+	ClientSecret      Purpose = "client-secret" // of an application
 
 	UserSessionToken   Purpose = "user-session"
 	UserDeviceToken    Purpose = "user-device"
@@ -39,14 +40,18 @@ const (
 	tokenLength = 43 // base64url without padding
 	// Tokens that people paste into files can be told by their beginning, by
 	// them and by scanners for leaked secrets.
-	apiTokenPrefix = "steward_"
+	apiTokenPrefix     = "steward_"
+	clientSecretPrefix = "steward_secret_"
 )
 
 var tokenEncoding = base64.RawURLEncoding.Strict()
 
 func (p Purpose) prefix() string {
-	if p == APIToken {
+	switch p {
+	case APIToken:
 		return apiTokenPrefix
+	case ClientSecret:
+		return clientSecretPrefix
 	}
 	return ""
 }

@@ -290,8 +290,8 @@ func (s *Store) ApplicationSecrets(ctx context.Context, key int64) ([]backoffice
 	})
 }
 
-// CheckApplicationSecret compares the hash of a secret that was shown with those
-// that work, in a time that tells nothing of them. Errors: ErrNotFound when it is
+// CheckApplicationSecret compares the hash of a secret that was shown, that of
+// auth.ClientSecret, with those that work, in a time that tells nothing of them. Errors: ErrNotFound when it is
 // none of them, or the application is no more.
 func (s *Store) CheckApplicationSecret(ctx context.Context, id string, hash []byte) error {
 	a, err := s.Application(ctx, id)

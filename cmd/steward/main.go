@@ -24,17 +24,18 @@ type command struct {
 	KeyFile  string           `help:"File with the key that seals secrets; beside a SQLite file, and made when absent, when left out. Required to serve from PostgreSQL." env:"STEWARD_KEY_FILE" placeholder:"FILE"`
 	Version  kong.VersionFlag `help:"Print the version and end."`
 
-	Serve   serveCommand   `cmd:"" help:"Serve the backoffice."`
-	Staff   staffCommand   `cmd:"" help:"Staff, who sign in to the backoffice."`
-	Token   tokenCommand   `cmd:"" help:"API tokens, for machines."`
-	Import  importCommand  `cmd:"" help:"Import customers from CSV files: a plan first, then applied as one act."`
-	Export  exportCommand  `cmd:"" help:"Print accounts, users or visits as CSV, in the columns that the import reads."`
-	Demo    demoCommand    `cmd:"" help:"Fill an empty database with believable accounts."`
-	Migrate migrateCommand `cmd:"" help:"Make the database, or bring its schema up to date."`
-	KPIs    kpisCommand    `cmd:"" name:"kpis" help:"Print the four figures as of an instant."`
-	Check   checkCommand   `cmd:"" help:"Verify the database: integrity, audit trail, every counter."`
-	Backup  backupCommand  `cmd:"" help:"Copy the database into a file, beside a running server."`
-	Restore restoreCommand `cmd:"" help:"Put a backup in the database's place."`
+	Serve       serveCommand       `cmd:"" help:"Serve the backoffice."`
+	Staff       staffCommand       `cmd:"" help:"Staff, who sign in to the backoffice."`
+	Token       tokenCommand       `cmd:"" help:"API tokens, for machines."`
+	Application applicationCommand `cmd:"" help:"Applications, which users sign in to."`
+	Import      importCommand      `cmd:"" help:"Import customers from CSV files: a plan first, then applied as one act."`
+	Export      exportCommand      `cmd:"" help:"Print accounts, users or visits as CSV, in the columns that the import reads."`
+	Demo        demoCommand        `cmd:"" help:"Fill an empty database with believable accounts."`
+	Migrate     migrateCommand     `cmd:"" help:"Make the database, or bring its schema up to date."`
+	KPIs        kpisCommand        `cmd:"" name:"kpis" help:"Print the four figures as of an instant."`
+	Check       checkCommand       `cmd:"" help:"Verify the database: integrity, audit trail, every counter."`
+	Backup      backupCommand      `cmd:"" help:"Copy the database into a file, beside a running server."`
+	Restore     restoreCommand     `cmd:"" help:"Put a backup in the database's place."`
 }
 
 // Exit codes.

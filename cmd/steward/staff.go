@@ -158,7 +158,7 @@ func (c *tokenAddCommand) Run(ctx context.Context, a *app) error {
 // sentences are what problems say, without the names of fields.
 func sentences(p backoffice.Problems) string {
 	var out []string
-	for _, field := range []string{"email", "name", "role", "scopes", ""} {
+	for _, field := range []string{"email", "name", "role", "scopes", "kind", "url", "description", "redirect_uris", "logout_uris", ""} {
 		if s, ok := p[field]; ok {
 			out = append(out, s)
 		}
