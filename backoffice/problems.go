@@ -61,6 +61,9 @@ var (
 	// ErrConflict is returned when the thing was changed by someone else since
 	// it was read.
 	ErrConflict = errors.New("changed by someone else meanwhile")
+	// ErrOutdated is returned when an act would change something else than its
+	// preview said.
+	ErrOutdated = errors.New("the preview is not true any more")
 	// ErrUnavailable is returned when nothing can be written just now: a full
 	// disk, a database that does not answer.
 	ErrUnavailable = errors.New("storage is unavailable")

@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
-// Empty reports whether nobody gains or loses anything.
-func (c ReachChange) Empty() bool { return len(c.Gains) == 0 && len(c.Loses) == 0 }
+// Empty reports whether nobody gains or loses anything, nor comes with other roles.
+func (c ReachChange) Empty() bool {
+	return len(c.Gains) == 0 && len(c.Loses) == 0 && len(c.Changes) == 0
+}
 
 // Nameless is the change for who may not know the users: how many, and not who.
 func (c ReachChange) Nameless() ReachChange {
@@ -17,13 +19,13 @@ func (c ReachChange) Nameless() ReachChange {
 		}
 		return out
 	}
-	return ReachChange{Gains: strip(c.Gains), Loses: strip(c.Loses)}
+	return ReachChange{Gains: strip(c.Gains), Loses: strip(c.Loses), Changes: strip(c.Changes), Digest: c.Digest}
 }
 
 // Named reports whether it is told who gains and loses.
 func (c ReachChange) Named() bool {
 	unnamed := func(u UserReach) bool { return u.Email == "" }
-	return !c.Empty() && !slices.ContainsFunc(c.Gains, unnamed) && !slices.ContainsFunc(c.Loses, unnamed)
+	return !c.Empty() && !slices.ContainsFunc(slices.Concat(c.Gains, c.Loses, c.Changes), unnamed)
 }
 
 // Sentence says what an act changes of who comes where: "Ana Weber gains 14
@@ -35,6 +37,9 @@ func (c ReachChange) Sentence() string {
 		parts = append(parts, s)
 	}
 	if s := reachSentence(c.Loses, "loses access to ", "lose access to "); s != "" {
+		parts = append(parts, s)
+	}
+	if s := reachSentence(c.Changes, "has other roles in ", "have other roles in "); s != "" {
 		parts = append(parts, s)
 	}
 	if len(parts) == 0 {

@@ -17,14 +17,16 @@ func TestReachChangeInWords(t *testing.T) {
 		return list
 	}
 	for want, c := range map[string]backoffice.ReachChange{
-		"Nobody gains or loses access to an account.":                          {},
-		"Ana Weber gains 14 accounts.":                                         {Gains: []backoffice.UserReach{ana}},
-		"uma@nord.example gains 1 account.":                                    {Gains: []backoffice.UserReach{one}},
-		"uma@nord.example loses access to 1 account.":                          {Loses: []backoffice.UserReach{one}},
-		"Ana Weber gains 14 accounts; 3 users lose access to 2 accounts each.": {Gains: []backoffice.UserReach{ana}, Loses: two(2)},
-		"3 users gain 1 account.":                                              {Gains: two(1)},
-		"2 users lose access to up to 14 accounts.":                            {Loses: []backoffice.UserReach{ana, one}},
-		"Ana Weber gains 5,000 accounts.":                                      {Gains: []backoffice.UserReach{{Name: "Ana Weber", Accounts: 5000}}},
+		"Nobody gains or loses access to an account.":                                    {},
+		"Ana Weber gains 14 accounts.":                                                   {Gains: []backoffice.UserReach{ana}},
+		"uma@nord.example gains 1 account.":                                              {Gains: []backoffice.UserReach{one}},
+		"uma@nord.example loses access to 1 account.":                                    {Loses: []backoffice.UserReach{one}},
+		"Ana Weber gains 14 accounts; 3 users lose access to 2 accounts each.":           {Gains: []backoffice.UserReach{ana}, Loses: two(2)},
+		"3 users gain 1 account.":                                                        {Gains: two(1)},
+		"2 users lose access to up to 14 accounts.":                                      {Loses: []backoffice.UserReach{ana, one}},
+		"Ana Weber has other roles in 14 accounts.":                                      {Changes: []backoffice.UserReach{ana}},
+		"uma@nord.example gains 1 account; 3 users have other roles in 2 accounts each.": {Gains: []backoffice.UserReach{one}, Changes: two(2)},
+		"Ana Weber gains 5,000 accounts.":                                                {Gains: []backoffice.UserReach{{Name: "Ana Weber", Accounts: 5000}}},
 	} {
 		if got := c.Sentence(); got != want {
 			t.Errorf("%q, want %q", got, want)

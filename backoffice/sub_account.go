@@ -213,8 +213,12 @@ func (r Reacher) Roles() []Role {
 
 // ReachChange is what an act changes of who comes where.
 type ReachChange struct {
-	Gains []UserReach // the most accounts first
-	Loses []UserReach
+	Gains   []UserReach // the most accounts first
+	Loses   []UserReach
+	Changes []UserReach // who keep access, with other roles
+	// Digest stands for exactly this change, and what was shown with it: see
+	// store.Confirm.
+	Digest string
 }
 
 // UserReach is a user, and in how many accounts.

@@ -267,12 +267,20 @@ func (c *call) changed(scene views.AccountScene, body templ.Component, id string
 }
 
 func (s *server) setReseller(c *call) error {
-	form, err := c.fields("on", "next")
+	form, err := c.fields("on", "next", "seen")
+	if err != nil {
+		return err
+	}
+	p, err := c.place(backoffice.WriteSubAccountManagement)
 	if err != nil {
 		return err
 	}
 	on := form["on"] == "true"
-	if err := c.store().SetReseller(c.ctx(), c.actor, c.param("id"), on); err != nil {
+	err = c.store().Confirm(c.ctx(), c.actor, p.Account, store.ActManage(p.Account.ID, on), form["seen"])
+	if p.Outdated = errors.Is(err, backoffice.ErrOutdated); p.Outdated {
+		return c.renderReseller(http.StatusConflict, p, on, form["next"])
+	}
+	if err != nil {
 		return err
 	}
 	toast := ui.ToastProps{Text: "Sub-account management is off.", Undo: s.link(accountPath(c.param("id")) + "/sub-account-management"), Hidden: []ui.Pair{{Name: "on", Value: strconv.FormatBool(!on)}}}
@@ -300,8 +308,12 @@ func (s *server) setReseller(c *call) error {
 // deletion says what goes with the account.
 func (c *call) deletion(a backoffice.Account) (views.AccountDeletion, error) {
 	n, err := c.store().DeletionConsequences(c.ctx(), a.ID)
-	return views.AccountDeletion{SubAccounts: n.SubAccounts, Members: n.Members, LoseOnly: n.LoseOnly,
-		RestoreUntil: ui.LongDate(c.s.now().AddDate(0, 0, backoffice.BinDays))}, err
+	d := views.AccountDeletion{SubAccounts: n.SubAccounts, Members: n.Members, LoseOnly: n.LoseOnly,
+		RestoreUntil: ui.LongDate(c.s.now().AddDate(0, 0, backoffice.BinDays))}
+	if err == nil {
+		d.Reach, err = c.store().TryReach(c.ctx(), c.actor, a, store.ActDelete(a.ID, a.Name, true, new(string)))
+	}
+	return d, err
 }
 
 func (s *server) askDeletion(c *call) error {
@@ -338,22 +350,23 @@ func (s *server) deleteAccount(c *call) error {
 	if err != nil {
 		return err
 	}
-	form, err := c.fields("name", "move_up")
+	form, err := c.fields("name", "move_up", "seen")
 	if err != nil {
 		return err
 	}
-	typed := form["name"]
-	deletion, err := c.store().DeleteAccount(c.ctx(), c.actor, a.ID, typed, form["move_up"] == "true")
+	typed, deletion := form["name"], ""
+	err = c.store().Confirm(c.ctx(), c.actor, a, store.ActDelete(a.ID, typed, form["move_up"] == "true", &deletion), form["seen"])
 	var problems backoffice.Problems
 	var has *store.HasSubAccounts
-	if errors.As(err, &problems) || errors.As(err, &has) {
+	outdated := errors.Is(err, backoffice.ErrOutdated)
+	if errors.As(err, &problems) || errors.As(err, &has) || outdated {
 		d, readErr := c.deletion(a)
 		if readErr != nil {
 			return readErr
 		}
-		d.Typed, d.Problem, d.Refused = typed, problems["name"], has != nil
+		d.Typed, d.Problem, d.Refused, d.Outdated = typed, problems["name"], has != nil, outdated
 		status := http.StatusUnprocessableEntity
-		if has != nil {
+		if has != nil || outdated {
 			status = http.StatusConflict
 		}
 		return c.renderDeletion(status, a, d)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"steward/backoffice"
+	"steward/store"
 	"steward/views"
 	"steward/views/ui"
 )
@@ -65,12 +66,13 @@ func (s *server) renderParent(c *call, status int, scene views.ParentScene, prob
 	if err := p.frame(c, "Parent account"); err != nil {
 		return err
 	}
+	p.Outdated = scene.Outdated && scene.Chosen
 	scene.PlaceScene = p.PlaceScene
 	return c.render(status, p.Page, views.ParentPage(scene))
 }
 
 func (s *server) saveParent(c *call) error {
-	form, err := c.fields("parent", "top")
+	form, err := c.fields("parent", "top", "seen")
 	if err != nil {
 		return err
 	}
@@ -82,7 +84,10 @@ func (s *server) saveParent(c *call) error {
 	if parent == "" && form["top"] != "true" {
 		return s.renderParent(c, http.StatusUnprocessableEntity, views.ParentScene{}, backoffice.Problems{"parent": "Choose the account that it shall lie under."})
 	}
-	err = c.store().MoveAccount(c.ctx(), c.actor, a.ID, parent)
+	err = c.store().Confirm(c.ctx(), c.actor, a, store.ActMove(a.ID, parent), form["seen"])
+	if errors.Is(err, backoffice.ErrOutdated) {
+		return s.renderParent(c, http.StatusConflict, views.ParentScene{Chosen: true, ParentID: parent, PlaceScene: views.PlaceScene{Outdated: true}}, nil)
+	}
 	if problems, ok := problemsOf(err); ok {
 		return s.renderParent(c, http.StatusUnprocessableEntity, views.ParentScene{Query: parent}, problems)
 	}

@@ -31,6 +31,8 @@ func faultOf(err error) fault {
 		return fault{http.StatusForbidden, "Not allowed", "Your role does not allow this. Ask an owner of this Steward for a role that does."}
 	case errors.Is(err, backoffice.ErrConflict):
 		return fault{http.StatusConflict, "Changed meanwhile", "Somebody else changed this while you were working on it. Go back, reload, and apply your change again."}
+	case errors.Is(err, backoffice.ErrOutdated):
+		return fault{http.StatusConflict, "This changed since you looked", "Nothing was changed. Go back, reload, and see what it would change now."}
 	case errors.Is(err, backoffice.ErrDiskFull):
 		return fault{http.StatusServiceUnavailable, "Not saved: the disk is full", "Nothing was changed, and what was saved before can be read. Once there is room on the server’s disk, saving works again by itself."}
 	case errors.Is(err, backoffice.ErrUnavailable):

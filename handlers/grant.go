@@ -56,7 +56,7 @@ func (s *server) portalGrantRoutes() []portalRoute {
 // tryRemoval asks what taking a user out of an account takes from them, there and
 // below; nothing where it would be refused.
 func (c *call) tryRemoval(a backoffice.Account, user string) (*backoffice.ReachChange, error) {
-	change, err := c.store().TryReach(c.ctx(), c.actor, a, store.ActRemoveMember(a.ID, user))
+	change, err := c.store().TryReach(c.ctx(), c.actor, a, store.ActRemoveMember(a.ID, user, new(string)))
 	var refusal backoffice.Refusal
 	if errors.As(err, &refusal) {
 		return nil, nil
@@ -161,7 +161,7 @@ func (p place) userBack(user string) string {
 }
 
 func (s *server) giveAccess(c *call) error {
-	form, err := c.fields("ends_at", "reason")
+	form, err := c.fields("ends_at", "reason", "seen")
 	if err != nil {
 		return err
 	}
@@ -177,17 +177,18 @@ func (s *server) giveAccess(c *call) error {
 		}
 	}
 	if len(problems) == 0 {
-		err = c.store().GiveAccess(c.ctx(), c.actor, p.Account.ID, c.userID(), n)
+		err = c.store().Confirm(c.ctx(), c.actor, p.Account, store.ActGive(p.Account.ID, c.userID(), n), form["seen"])
 		errors.As(err, &problems)
 	}
 	var refusal backoffice.Refusal
-	if len(problems) > 0 || errors.As(err, &refusal) {
+	p.Outdated = errors.Is(err, backoffice.ErrOutdated)
+	if len(problems) > 0 || errors.As(err, &refusal) || p.Outdated {
 		scene, err := c.grantScene(p, c.userID())
 		if err != nil {
 			return err
 		}
 		scene.EndsAt, scene.Reason, scene.Problems, scene.Refused = form["ends_at"], form["reason"], problems, string(refusal)
-		return c.renderAccess(http.StatusUnprocessableEntity, p, scene)
+		return c.renderAccess(p.refused(), p, scene)
 	}
 	if err != nil {
 		return err
@@ -196,14 +197,22 @@ func (s *server) giveAccess(c *call) error {
 }
 
 func (s *server) askRevocation(c *call) error {
-	return c.renderRevocation(http.StatusOK, c.QueryParam("next"), "")
-}
-
-func (c *call) renderRevocation(status int, next, refused string) error {
 	p, err := c.managing()
 	if err != nil {
 		return err
 	}
+	return c.renderRevocation(http.StatusOK, p, c.QueryParam("next"), "")
+}
+
+// refused is the status of a confirmation that did nothing.
+func (p place) refused() int {
+	if p.Outdated {
+		return http.StatusConflict
+	}
+	return http.StatusUnprocessableEntity
+}
+
+func (c *call) renderRevocation(status int, p place, next, refused string) error {
 	scene, err := c.grantScene(p, c.userID())
 	if err != nil {
 		return err
@@ -229,7 +238,7 @@ func ownPath(next string) string {
 }
 
 func (s *server) revokeAccess(c *call) error {
-	form, err := c.fields("next")
+	form, err := c.fields("next", "seen")
 	if err != nil {
 		return err
 	}
@@ -237,10 +246,11 @@ func (s *server) revokeAccess(c *call) error {
 	if err != nil {
 		return err
 	}
-	err = c.store().RevokeAccess(c.ctx(), c.actor, p.Account.ID, c.userID())
+	err = c.store().Confirm(c.ctx(), c.actor, p.Account, store.ActRevoke(p.Account.ID, c.userID()), form["seen"])
 	var refusal backoffice.Refusal
-	if errors.As(err, &refusal) {
-		return c.renderRevocation(http.StatusUnprocessableEntity, form["next"], refusal.Error())
+	p.Outdated = errors.Is(err, backoffice.ErrOutdated)
+	if errors.As(err, &refusal) || p.Outdated {
+		return c.renderRevocation(p.refused(), p, form["next"], string(refusal))
 	}
 	if err != nil {
 		return err
@@ -281,7 +291,7 @@ func (c *call) renderAccessDefault(status int, p place, chosen backoffice.Access
 }
 
 func (s *server) saveAccessDefault(c *call) error {
-	form, err := c.fields("access")
+	form, err := c.fields("access", "seen-off", "seen-on", "seen-always")
 	if err != nil {
 		return err
 	}
@@ -293,7 +303,10 @@ func (s *server) saveAccessDefault(c *call) error {
 	if !ok {
 		return c.renderAccessDefault(http.StatusUnprocessableEntity, p, p.Account.SubAccess, backoffice.Problems{"access": "Choose one of the three."})
 	}
-	err = c.store().SetAccessDefault(c.ctx(), c.actor, p.Account.ID, d)
+	err = c.store().Confirm(c.ctx(), c.actor, p.Account, store.ActDefault(p.Account.ID, d), form["seen-"+d.Word()])
+	if p.Outdated = errors.Is(err, backoffice.ErrOutdated); p.Outdated {
+		return c.renderAccessDefault(http.StatusConflict, p, d, nil)
+	}
 	if problems, ok := problemsOf(err); ok {
 		return c.renderAccessDefault(http.StatusUnprocessableEntity, p, d, problems)
 	}
@@ -317,7 +330,11 @@ func (s *server) askReseller(c *call) error {
 	if q := c.QueryParam("on"); q != "" {
 		on = q == strconv.FormatBool(true)
 	}
-	scene := views.ManagementScene{On: on, Next: ownPath(c.QueryParam("next"))}
+	return c.renderReseller(http.StatusOK, p, on, c.QueryParam("next"))
+}
+
+func (c *call) renderReseller(status int, p place, on bool, next string) (err error) {
+	scene := views.ManagementScene{On: on, Next: ownPath(next)}
 	if scene.Change, err = c.store().TryReach(c.ctx(), c.actor, p.Account, store.ActManage(p.Account.ID, on)); err != nil {
 		return err
 	}
@@ -328,5 +345,5 @@ func (s *server) askReseller(c *call) error {
 		return err
 	}
 	scene.PlaceScene = p.PlaceScene
-	return c.render(http.StatusOK, p.Page, views.ManagementPage(scene))
+	return c.render(status, p.Page, views.ManagementPage(scene))
 }

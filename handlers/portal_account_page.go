@@ -210,11 +210,14 @@ func (s *server) moveSubAccount(c *call) error {
 	if err != nil {
 		return err
 	}
-	form, err := c.fields("parent")
+	form, err := c.fields("parent", "seen")
 	if err != nil {
 		return err
 	}
-	err = c.store().MoveAccount(c.ctx(), c.actor, m.Account.ID, form["parent"])
+	err = c.store().Confirm(c.ctx(), c.actor, m.Account, store.ActMove(m.Account.ID, form["parent"]), form["seen"])
+	if m.Outdated = errors.Is(err, backoffice.ErrOutdated); m.Outdated {
+		return s.movePage(c, http.StatusConflict, m, form["parent"], "")
+	}
 	if p, ok := problemsOf(err); ok {
 		return s.movePage(c, http.StatusUnprocessableEntity, m, form["parent"], p["parent"])
 	}
@@ -228,13 +231,15 @@ func (s *server) moveSubAccount(c *call) error {
 	return c.saved(views.PortalAccountPath(m.Account.ID, ""), toast, nil)
 }
 
-func (s *server) showAccountRemoval(c *call) error { return s.accountRemoval(c, http.StatusOK) }
-
-func (s *server) accountRemoval(c *call, status int) error {
+func (s *server) showAccountRemoval(c *call) error {
 	m, err := c.belowOwn()
 	if err != nil {
 		return err
 	}
+	return s.accountRemoval(c, http.StatusOK, m)
+}
+
+func (s *server) accountRemoval(c *call, status int, m managedAccount) (err error) {
 	if m.Page, err = c.portal("Remove account", views.PortalAccounts); err != nil {
 		return err
 	}
@@ -243,7 +248,7 @@ func (s *server) accountRemoval(c *call, status int) error {
 		return err
 	}
 	if scene.Children == 0 {
-		scene.Reach, err = c.store().TryReach(c.ctx(), c.actor, m.Account, store.ActRemove(m.Account.ID))
+		scene.Reach, err = c.store().TryReach(c.ctx(), c.actor, m.Account, store.ActRemove(m.Account.ID, new(string)))
 		if has := (*store.HasSubAccounts)(nil); errors.As(err, &has) {
 			scene.Children, err = has.Count, nil
 		}
@@ -260,9 +265,15 @@ func (s *server) removeSubAccount(c *call) error {
 	if err != nil {
 		return err
 	}
-	deletion, err := c.store().RemoveSubAccount(c.ctx(), c.actor, m.Account.ID)
-	if has := (*store.HasSubAccounts)(nil); errors.As(err, &has) {
-		return s.accountRemoval(c, http.StatusConflict)
+	form, err := c.fields("seen")
+	if err != nil {
+		return err
+	}
+	var deletion string
+	err = c.store().Confirm(c.ctx(), c.actor, m.Account, store.ActRemove(m.Account.ID, &deletion), form["seen"])
+	m.Outdated = errors.Is(err, backoffice.ErrOutdated)
+	if has := (*store.HasSubAccounts)(nil); errors.As(err, &has) || m.Outdated {
+		return s.accountRemoval(c, http.StatusConflict, m)
 	}
 	if err != nil {
 		return err
@@ -304,6 +315,10 @@ func (s *server) showManagement(c *call) error {
 	if err != nil {
 		return err
 	}
+	return s.managementPage(c, http.StatusOK, m)
+}
+
+func (s *server) managementPage(c *call, status int, m managedAccount) (err error) {
 	if m.Page, err = c.portal("Managing its own", views.PortalAccounts); err != nil {
 		return err
 	}
@@ -315,7 +330,7 @@ func (s *server) showManagement(c *call) error {
 		return err
 	}
 	scene.Reach = m.told(scene.Reach)
-	return c.render(http.StatusOK, m.Page, views.PortalManagementPage(scene))
+	return c.render(status, m.Page, views.PortalManagementPage(scene))
 }
 
 func (s *server) saveManagement(c *call) error {
@@ -323,12 +338,19 @@ func (s *server) saveManagement(c *call) error {
 	if err != nil {
 		return err
 	}
-	form, err := c.fields("on")
+	form, err := c.fields("on", "seen")
 	if err != nil {
 		return err
 	}
 	on := form["on"] == "true"
-	if err := c.store().SetReseller(c.ctx(), c.actor, m.Account.ID, on); err != nil {
+	if m.Account.IsReseller == on {
+		return c.goTo(views.PortalAccountPath(m.Account.ID, "")) // somebody else did the same
+	}
+	err = c.store().Confirm(c.ctx(), c.actor, m.Account, store.ActManage(m.Account.ID, on), form["seen"])
+	if m.Outdated = errors.Is(err, backoffice.ErrOutdated); m.Outdated {
+		return s.managementPage(c, http.StatusConflict, m)
+	}
+	if err != nil {
 		return err
 	}
 	text := "“" + m.Account.Name + "” no longer manages its own sub-accounts."

@@ -8,6 +8,7 @@ import (
 
 	"steward/auth"
 	"steward/backoffice"
+	"steward/store"
 	"steward/views"
 	"steward/views/ui"
 )
@@ -111,6 +112,12 @@ func (s *server) portalUser(c *call, status int, chosen []string, problems backo
 	if scene.Roles, err = c.mayGive(account); err != nil {
 		return err
 	}
+	if problems["roles"] == outdatedRoles {
+		scene.Problems = backoffice.Problems{"roles": rolesOutdated(own)}
+	}
+	if scene.Seen, err = c.store().Held(c.ctx(), account, member.User); err != nil {
+		return err
+	}
 	if member.Status == backoffice.Invited {
 		if scene.Invitation, err = c.store().OpenInvitation(c.ctx(), account.Key, member.ID); err != nil && !errors.Is(err, backoffice.ErrNotFound) {
 			return err
@@ -126,6 +133,9 @@ func (s *server) portalUser(c *call, status int, chosen []string, problems backo
 	return c.render(status, page, views.PortalUserPage(scene))
 }
 
+// outdatedRoles stands for rolesOutdated until it is known what is held.
+const outdatedRoles = "outdated"
+
 func (s *server) showPortalUser(c *call) error {
 	return s.portalUser(c, http.StatusOK, nil, nil)
 }
@@ -139,7 +149,14 @@ func (s *server) savePortalRoles(c *call) error {
 	if err != nil {
 		return err
 	}
-	err = c.store().ChangeMemberRoles(c.ctx(), c.actor, c.actor.Account.ID, c.Param("id"), form["roles"])
+	account, err := c.here()
+	if err != nil {
+		return err
+	}
+	err = c.store().Confirm(c.ctx(), c.actor, account, store.ActRoles(account.ID, c.Param("id"), form["roles"]), form.Get("seen"))
+	if errors.Is(err, backoffice.ErrOutdated) {
+		return s.portalUser(c, http.StatusConflict, append([]string{}, form["roles"]...), backoffice.Problems{"roles": outdatedRoles})
+	}
 	if p, ok := problemsOf(err); ok {
 		return s.portalUser(c, http.StatusUnprocessableEntity, append([]string{}, form["roles"]...), p)
 	}
@@ -201,11 +218,7 @@ func (s *server) sendPortalInvitation(c *call) error {
 	return c.saved(s.portalUserPath(c), ui.ToastProps{Text: "Invitation sent again. The link in the earlier mail is dead."}, nil)
 }
 
-func (s *server) removalPage(c *call, status int, refused string) error {
-	p, err := c.place(backoffice.DeleteUsers)
-	if err != nil {
-		return err
-	}
+func (s *server) removalPage(c *call, status int, p place, refused string) error {
 	member, _, err := c.store().Member(c.ctx(), p.Account, c.Param("id"))
 	if err != nil {
 		return err
@@ -221,17 +234,29 @@ func (s *server) removalPage(c *call, status int, refused string) error {
 	return c.render(status, p.Page, views.PortalRemovalPage(scene, refused))
 }
 
-func (s *server) showPortalRemoval(c *call) error { return s.removalPage(c, http.StatusOK, "") }
-
-func (s *server) removePortalUser(c *call) error {
+func (s *server) showPortalRemoval(c *call) error {
 	p, err := c.place(backoffice.DeleteUsers)
 	if err != nil {
 		return err
 	}
-	_, err = c.store().RemoveMember(c.ctx(), c.actor, p.Account.ID, c.Param("id"))
+	return s.removalPage(c, http.StatusOK, p, "")
+}
+
+func (s *server) removePortalUser(c *call) error {
+	form, err := c.fields("seen")
+	if err != nil {
+		return err
+	}
+	p, err := c.place(backoffice.DeleteUsers)
+	if err != nil {
+		return err
+	}
+	var removal string
+	err = c.store().Confirm(c.ctx(), c.actor, p.Account, store.ActRemoveMember(p.Account.ID, c.Param("id"), &removal), form["seen"])
 	var refusal backoffice.Refusal
-	if errors.As(err, &refusal) {
-		return s.removalPage(c, http.StatusUnprocessableEntity, refusal.Error())
+	p.Outdated = errors.Is(err, backoffice.ErrOutdated)
+	if errors.As(err, &refusal) || p.Outdated {
+		return s.removalPage(c, p.refused(), p, string(refusal))
 	}
 	if err != nil {
 		return err

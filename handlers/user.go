@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"steward/auth"
@@ -109,6 +110,9 @@ func (c *call) renderUserRoles(status int, a backoffice.Account, scene views.Use
 	if err != nil {
 		return err
 	}
+	if scene.Seen, err = c.store().Held(c.ctx(), a, scene.User.User); err != nil {
+		return err
+	}
 	if scene.Grant, err = c.grantScene(place{PlaceScene: views.PlaceScene{Page: page, Account: a, Now: c.s.now()}}, scene.User.ID); err != nil {
 		return err
 	}
@@ -124,8 +128,12 @@ func (s *server) saveUserRoles(c *call) error {
 	if err != nil {
 		return err
 	}
-	err = c.store().ChangeMemberRoles(c.ctx(), c.actor, a.ID, scene.User.ID, form["role"])
+	err = c.store().Confirm(c.ctx(), c.actor, a, store.ActRoles(a.ID, scene.User.ID, form["role"]), form.Get("seen"))
 	var problems backoffice.Problems
+	if errors.Is(err, backoffice.ErrOutdated) {
+		scene.Problem, scene.Chosen = rolesOutdated(scene.Member.Roles), chosen(form["role"])
+		return c.renderUserRoles(http.StatusConflict, a, scene)
+	}
 	if errors.As(err, &problems) {
 		scene.Problem, scene.Chosen = problems["roles"], chosen(form["role"])
 		return c.renderUserRoles(http.StatusUnprocessableEntity, a, scene)
@@ -134,6 +142,16 @@ func (s *server) saveUserRoles(c *call) error {
 		return err
 	}
 	return c.saved(userPath(scene.User.ID)+"#accounts", ui.ToastProps{Text: "Roles saved."}, nil)
+}
+
+// rolesOutdated says that roles, or where they hold, are others than when the form
+// was shown.
+func rolesOutdated(held []backoffice.Role) string {
+	var names []string
+	for _, r := range held {
+		names = append(names, r.Name)
+	}
+	return "This changed since you looked, and nothing was saved. Held by now: " + strings.Join(names, ", ") + ". Save once more to put your choice in place of that."
 }
 
 func chosen(keys []string) map[string]bool {

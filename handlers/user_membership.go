@@ -6,6 +6,7 @@ import (
 
 	"steward/auth"
 	"steward/backoffice"
+	"steward/store"
 	"steward/views"
 	"steward/views/ui"
 )
@@ -71,6 +72,10 @@ func (s *server) askUserRemoval(c *call) error {
 	if err != nil {
 		return err
 	}
+	return c.renderUserRemoval(http.StatusOK, scene, a)
+}
+
+func (c *call) renderUserRemoval(status int, scene views.UserRolesScene, a backoffice.Account) (err error) {
 	if scene.Loses, err = c.tryRemoval(a, scene.User.ID); err != nil {
 		return err
 	}
@@ -78,15 +83,23 @@ func (s *server) askUserRemoval(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.render(http.StatusOK, page, views.UserRemovalPage(scene))
+	return c.render(status, page, views.UserRemovalPage(scene))
 }
 
 func (s *server) removeUser(c *call) error {
+	form, err := c.fields("seen")
+	if err != nil {
+		return err
+	}
 	scene, a, err := c.membership()
 	if err != nil {
 		return err
 	}
-	removal, err := c.store().RemoveMember(c.ctx(), c.actor, a.ID, scene.User.ID)
+	var removal string
+	err = c.store().Confirm(c.ctx(), c.actor, a, store.ActRemoveMember(a.ID, scene.User.ID, &removal), form["seen"])
+	if scene.Grant.Outdated = errors.Is(err, backoffice.ErrOutdated); scene.Grant.Outdated {
+		return c.renderUserRemoval(http.StatusConflict, scene, a)
+	}
 	if err != nil {
 		return err
 	}

@@ -47,22 +47,27 @@ func (s *Store) DeletionConsequences(ctx context.Context, id string) (c Conseque
 // Problems (name), *HasSubAccounts.
 func (s *Store) DeleteAccount(ctx context.Context, actor backoffice.Actor, id, typed string, moveUp bool) (deletion string, err error) {
 	err = s.update(ctx, actor, func(t *tx) error {
-		a, err := t.account(id)
-		if err != nil {
-			return err
-		}
-		if !backoffice.SameName(typed, a.Name) {
-			return backoffice.Problems{"name": "Type the account's name exactly as it is written above."}
-		}
-		if moveUp {
-			if err := t.moveChildrenUp(a); err != nil {
-				return err
-			}
-		}
-		deletion = newID()
-		return t.binAccount(a, deletion)
+		deletion, err = t.deleteAccount(id, typed, moveUp)
+		return err
 	})
 	return deletion, err
+}
+
+func (t *tx) deleteAccount(id, typed string, moveUp bool) (deletion string, err error) {
+	a, err := t.account(id)
+	if err != nil {
+		return "", err
+	}
+	if !backoffice.SameName(typed, a.Name) {
+		return "", backoffice.Problems{"name": "Type the account's name exactly as it is written above."}
+	}
+	if moveUp {
+		if err := t.moveChildrenUp(a); err != nil {
+			return "", err
+		}
+	}
+	deletion = newID()
+	return deletion, t.binAccount(a, deletion)
 }
 
 // binAccount takes an account out of everything that is counted, listed and found.

@@ -143,7 +143,11 @@ func (t *tx) revokeAccess(accountID, userID string) error {
 // GrantOf returns the access to sub-accounts that a membership was given, and
 // whether it was. Errors: none for who is no member.
 func (s *Store) GrantOf(ctx context.Context, account, user int64) (g backoffice.Grant, given bool, err error) {
-	rows, err := s.query().rows(ctx, `SELECT g.granted_at, g.granted_by, g.reason, g.ends_at FROM memberships m JOIN grants g ON g.membership_key = m.key
+	return grantOf(ctx, s.query(), account, user)
+}
+
+func grantOf(ctx context.Context, r reader, account, user int64) (g backoffice.Grant, given bool, err error) {
+	rows, err := r.rows(ctx, `SELECT g.granted_at, g.granted_by, g.reason, g.ends_at FROM memberships m JOIN grants g ON g.membership_key = m.key
 		WHERE m.account_key = $1 AND m.user_key = $2`, account, user)
 	list, err := collect(rows, err, scanGrant)
 	if len(list) == 1 {

@@ -157,54 +157,56 @@ func scanPermissions(r rowScanner) (p backoffice.Permissions, err error) {
 // ChangeMemberRoles replaces the roles of a user in an account. It holds from
 // their next request on. Errors: ErrNotFound, ErrForbidden, Problems (roles).
 func (s *Store) ChangeMemberRoles(ctx context.Context, actor backoffice.Actor, accountID, userID string, keys []string) error {
-	return s.update(ctx, actor, func(t *tx) error {
-		m, err := t.memberOf(accountID, userID)
-		if err != nil {
-			return err
-		}
-		if err := t.mayManage(m.account.Key, backoffice.WriteAccounts, backoffice.WriteUsers); err != nil {
-			return err
-		}
-		if len(keys) == 0 {
-			return backoffice.Problems{"roles": "Choose at least one role."}
-		}
-		roles, err := t.rolesNamed(m.account.Key, keys)
-		if err == nil {
-			err = t.overMember(m)
-		}
-		if err == nil {
-			err = t.mayGrant(m.account.Key, roles)
-		}
-		if err == nil {
-			err = t.mayReachBelow(m, roles)
-		}
-		manages := false
-		var after, before []string
-		var rows []int64
-		for _, r := range roles {
-			manages = manages || r.Permissions.Has(backoffice.WriteUsers)
-			after, rows = append(after, r.Name), append(rows, r.key)
-		}
-		if err == nil && !manages {
-			err = t.keepAManager(m.account.Key, m.standing.Membership)
-		}
-		if isRefusal(err) {
-			return backoffice.Problems{"roles": err.Error()}
-		} else if err != nil {
-			return err
-		}
-		for _, r := range m.standing.Roles {
-			before = append(before, r.Name)
-		}
-		if strings.Join(before, "\n") == strings.Join(after, "\n") {
-			return nil
-		}
-		if err := t.setRoles(m.standing.Membership, rows); err != nil {
-			return err
-		}
-		return t.record(event{action: "user.roles-changed", kind: "user", id: m.user.ID, name: userLabel(m.user.Name, m.user.Email), accountKey: m.account.Key,
-			before: map[string]any{"account": m.account.Name, "roles": before}, after: map[string]any{"account": m.account.Name, "roles": after}})
-	})
+	return s.update(ctx, actor, func(t *tx) error { return t.changeMemberRoles(accountID, userID, keys) })
+}
+
+func (t *tx) changeMemberRoles(accountID, userID string, keys []string) error {
+	m, err := t.memberOf(accountID, userID)
+	if err != nil {
+		return err
+	}
+	if err := t.mayManage(m.account.Key, backoffice.WriteAccounts, backoffice.WriteUsers); err != nil {
+		return err
+	}
+	if len(keys) == 0 {
+		return backoffice.Problems{"roles": "Choose at least one role."}
+	}
+	roles, err := t.rolesNamed(m.account.Key, keys)
+	if err == nil {
+		err = t.overMember(m)
+	}
+	if err == nil {
+		err = t.mayGrant(m.account.Key, roles)
+	}
+	if err == nil {
+		err = t.mayReachBelow(m, roles)
+	}
+	manages := false
+	var after, before []string
+	var rows []int64
+	for _, r := range roles {
+		manages = manages || r.Permissions.Has(backoffice.WriteUsers)
+		after, rows = append(after, r.Name), append(rows, r.key)
+	}
+	if err == nil && !manages {
+		err = t.keepAManager(m.account.Key, m.standing.Membership)
+	}
+	if isRefusal(err) {
+		return backoffice.Problems{"roles": err.Error()}
+	} else if err != nil {
+		return err
+	}
+	for _, r := range m.standing.Roles {
+		before = append(before, r.Name)
+	}
+	if strings.Join(before, "\n") == strings.Join(after, "\n") {
+		return nil
+	}
+	if err := t.setRoles(m.standing.Membership, rows); err != nil {
+		return err
+	}
+	return t.record(event{action: "user.roles-changed", kind: "user", id: m.user.ID, name: userLabel(m.user.Name, m.user.Email), accountKey: m.account.Key,
+		before: map[string]any{"account": m.account.Name, "roles": before}, after: map[string]any{"account": m.account.Name, "roles": after}})
 }
 
 // RemoveMember takes a user out of an account; their sessions in it end at once.

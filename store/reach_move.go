@@ -19,20 +19,7 @@ func (s *Store) StandingIn(ctx context.Context, userKey, accountKey int64) (back
 // parentID to the top: it says as well which settings of the account's security
 // policy would be in force then and are not now. Errors: those of MoveAccount.
 func (s *Store) TryMove(ctx context.Context, actor backoffice.Actor, a backoffice.Account, parentID string) (move backoffice.MovePreview, err error) {
-	move.Reach, err = s.TryReach(ctx, actor, a, func(t *tx) error {
-		before, err := policyOf(t.ctx, t, a.ID)
-		if err != nil {
-			return err
-		}
-		if err := t.moveAccount(a.ID, parentID); err != nil {
-			return err
-		}
-		after, err := policyOf(t.ctx, t, a.ID)
-		if err == nil {
-			move.Policy = backoffice.ComparePolicies(before.InForce, after.InForce)
-		}
-		return err
-	})
+	move.Reach, err = s.TryReach(ctx, actor, a, actMove(a.ID, parentID, &move.Policy))
 	return move, err
 }
 

@@ -31,7 +31,7 @@ func TestLeavingEndsSessionsBelow(t *testing.T) {
 			t.Errorf("switched off and on: %d sessions, %v", len(left), err)
 		}
 		signInOf(t, s, hana.Email, a.ID, "3")
-		try, err := s.TryReach(ctx, cmd, nord(), store.ActRemoveMember("nord", hana.ID))
+		try, err := s.TryReach(ctx, cmd, nord(), store.ActRemoveMember("nord", hana.ID, new(string)))
 		if err != nil || try.Sentence() != "hana@nord.example loses access to 3 accounts." {
 			t.Errorf("preview of the removal: %q, %v", try.Sentence(), err)
 		}

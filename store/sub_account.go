@@ -366,14 +366,19 @@ func (t *tx) moveAccount(id, parentID string) error {
 // *HasSubAccounts.
 func (s *Store) RemoveSubAccount(ctx context.Context, actor backoffice.Actor, id string) (deletion string, err error) {
 	err = s.update(ctx, actor, func(t *tx) error {
-		p, err := t.belowHome(id, backoffice.DeleteSubAccounts)
-		if err != nil {
-			return err
-		}
-		deletion = newID()
-		return t.binAccount(p.Account, deletion)
+		deletion, err = t.removeSubAccount(id)
+		return err
 	})
 	return deletion, err
+}
+
+func (t *tx) removeSubAccount(id string) (deletion string, err error) {
+	p, err := t.belowHome(id, backoffice.DeleteSubAccounts)
+	if err != nil {
+		return "", err
+	}
+	deletion = newID()
+	return deletion, t.binAccount(p.Account, deletion)
 }
 
 // RestoreSubAccount takes a removal back. Errors: ErrNotFound, also for what was

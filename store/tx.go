@@ -84,6 +84,7 @@ type tx struct {
 	rows_ func(ctx context.Context, text string, args ...any) (*sql.Rows, error)
 	row_  func(ctx context.Context, text string, args ...any) *sql.Row
 	kpi   kpiDelta
+	said  []string // what a preview shows beside who comes where, see say
 }
 
 func (t *tx) exec(text string, args ...any) (int64, error) {

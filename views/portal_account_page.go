@@ -15,6 +15,8 @@ type ManagedAccount struct {
 	Account backoffice.Account
 	Path    []backoffice.AccountRef // from the own account down to it, both included
 	Now     time.Time
+	// Outdated says that what was confirmed was not what the preview had said.
+	Outdated bool
 }
 
 // Own reports whether it is the account that the user is in.

@@ -34,6 +34,8 @@ type PlaceScene struct {
 	// first, itself last.
 	Above []backoffice.AccountRef
 	Home  string // ID of the account that a portal's user is in; "" for staff
+	// Outdated says that what was confirmed was not what the preview had said.
+	Outdated bool
 	Now   time.Time
 }
 
