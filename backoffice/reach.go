@@ -33,6 +33,9 @@ func (c ReachChange) Named() bool {
 // or lose the same number the greatest is told.
 func (c ReachChange) Sentence() string {
 	var parts []string
+	if s := c.ofOne(); s != "" {
+		return s
+	}
 	if s := reachSentence(c.Gains, "gains ", "gain "); s != "" {
 		parts = append(parts, s)
 	}
@@ -46,6 +49,29 @@ func (c ReachChange) Sentence() string {
 		return "Nobody gains or loses access to an account."
 	}
 	return strings.Join(parts, "; ") + "."
+}
+
+// ofOne is the sentence of a change that is one user's alone; "" for any other.
+func (c ReachChange) ofOne() string {
+	var who UserReach
+	var parts []string
+	for _, part := range []struct {
+		list []UserReach
+		verb string
+	}{{c.Gains, "gains "}, {c.Loses, "loses access to "}, {c.Changes, "has other roles in "}} {
+		if len(part.list) == 0 {
+			continue
+		}
+		u := part.list[0]
+		if len(part.list) > 1 || u.UserID == "" || len(parts) > 0 && u.UserID != who.UserID {
+			return ""
+		}
+		who, parts = u, append(parts, part.verb+countOfAccounts(u.Accounts))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return who.Label() + " " + joinAnd(parts) + "."
 }
 
 func reachSentence(list []UserReach, one, many string) string {

@@ -24,6 +24,7 @@ func TestReachChangeInWords(t *testing.T) {
 		"Ana Weber gains 14 accounts; 3 users lose access to 2 accounts each.":           {Gains: []backoffice.UserReach{ana}, Loses: two(2)},
 		"3 users gain 1 account.":                                                        {Gains: two(1)},
 		"2 users lose access to up to 14 accounts.":                                      {Loses: []backoffice.UserReach{ana, one}},
+		"Ana Weber gains 14 accounts and has other roles in 14 accounts.":                {Gains: []backoffice.UserReach{ana}, Changes: []backoffice.UserReach{ana}},
 		"Ana Weber has other roles in 14 accounts.":                                      {Changes: []backoffice.UserReach{ana}},
 		"uma@nord.example gains 1 account; 3 users have other roles in 2 accounts each.": {Gains: []backoffice.UserReach{one}, Changes: two(2)},
 		"Ana Weber gains 5,000 accounts.":                                                {Gains: []backoffice.UserReach{{Name: "Ana Weber", Accounts: 5000}}},

@@ -37,12 +37,18 @@ func TestEveryPageOfReach(t *testing.T) {
 	fail(err)
 	_, err = w.store.AddUser(ctx, cli, deep[2], backoffice.NewMember{Email: "uma.okafor@nord-textil.example", Roles: []string{backoffice.RoleAdmin}})
 	fail(err)
+	_, err = w.store.AddUser(ctx, cli, deep[1], backoffice.NewMember{Email: "uma.okafor@nord-textil.example", Roles: []string{backoffice.RoleReadOnly}})
+	fail(err)
+	_, err = w.store.RecordVisits(ctx, cli, []backoffice.Visit{{AccountID: deep[1], Email: "uma.okafor@nord-textil.example", At: w.store.Now()}})
+	fail(err)
+	fail(w.store.GiveAccess(ctx, cli, deep[1], ids["uma.okafor"], backoffice.NewGrant{}))
 	below := "/portal/accounts/" + deep[2]
 	pages := []struct{ name, path string }{
 		{"user", "/portal/users/" + hana},
 		{"give", "/portal/users/" + ids["uma.okafor"] + "/access"},
 		{"change", "/portal/users/" + hana + "/access"},
 		{"revoke", "/portal/users/" + hana + "/access/revocation"},
+		{"outdated", "/portal/users/" + hana + "/access/revocation"},
 		{"remove", "/portal/users/" + ids["uma.okafor"] + "/removal"},
 		{"why", below + "/users/" + hana + "/why"},
 		{"why-permission", below + "/users/" + ids["uma.okafor"] + "/why?permission=" + string(backoffice.WriteUsers)},
@@ -51,6 +57,7 @@ func TestEveryPageOfReach(t *testing.T) {
 		{"staff-why", "/backoffice/accounts/" + deep[2] + "/users/" + hana + "/why"},
 		{"staff-move", "/backoffice/accounts/" + deep[1] + "/parent?parent=west"},
 		{"staff-disable", "/backoffice/accounts/nord/sub-account-management"},
+		{"staff-delete", "/backoffice/accounts/" + deep[1] + "/deletion"},
 	}
 	pictures := os.Getenv("STEWARD_TEST_PICTURES")
 	for _, dark := range []bool{false, true} {
@@ -61,6 +68,15 @@ func TestEveryPageOfReach(t *testing.T) {
 				p.userSignIn("hana.fischer@nord-textil.example", "nord")
 				for _, page := range pages {
 					p.open(page.path)
+					if page.name == "outdated" { // in another tab an account is added below
+						_, err := w.store.CreateSubAccount(ctx, cli, deep[0], "Added meanwhile")
+						fail(err)
+						p.click("#revocation-form button[type=submit]")
+						p.wait(`document.querySelector("#outdated, .toast-line") !== null`)
+						if !eval[bool](p, `document.querySelector("#outdated") !== null`) {
+							t.Error("a confirmation that came too late was done")
+						}
+					}
 					if !strings.HasSuffix(eval[string](p, `location.pathname+location.search`), page.path) || eval[bool](p, `document.querySelector(".gate") !== null`) {
 						t.Fatalf("%s: not there", page.name)
 					}
