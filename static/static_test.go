@@ -1,6 +1,7 @@
 package static
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -8,7 +9,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -64,9 +67,9 @@ func TestRelativeAddressesExist(t *testing.T) {
 		if strings.HasPrefix(name, "vendor/") || (filepath.Ext(name) != ".css" && filepath.Ext(name) != ".js") {
 			continue
 		}
-		for _, m := range inside.FindAllStringSubmatch(string(files[name].body), -1) {
+		for _, m := range inside.FindAllStringSubmatch(served.files[name].body, -1) {
 			target := filepath.ToSlash(filepath.Join(filepath.Dir(name), m[1]+m[2]+m[3]))
-			if _, ok := files[target]; !ok {
+			if _, ok := served.files[target]; !ok {
 				t.Errorf("%s points at %s, which is not served", name, target)
 			}
 		}
@@ -78,7 +81,7 @@ func TestModulesKeepTheContentSecurityPolicy(t *testing.T) {
 	bad := regexp.MustCompile(`\beval\(|new Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write|setAttribute\("style"`)
 	for _, name := range Names() {
 		if strings.HasPrefix(name, "js/") {
-			if m := bad.Find(files[name].body); m != nil {
+			if m := bad.FindString(served.files[name].body); m != "" {
 				t.Errorf("%s uses %s", name, m)
 			}
 		}
@@ -128,6 +131,40 @@ func TestVendoredFilesMatchTheLock(t *testing.T) {
 		})
 		if err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// A release serves from the pack what a plain build serves from the sources.
+func TestThePackServesTheSame(t *testing.T) {
+	packed, err := unpack(Pack())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(packed.names(), served.names()) || packed.hash != served.hash {
+		t.Fatal(packed.names(), packed.hash)
+	}
+	for _, name := range Names() {
+		for _, encoding := range []string{"", "gzip, deflate, br, zstd"} {
+			for _, method := range []string{"GET", "HEAD"} {
+				r := httptest.NewRequest(method, URL(name), nil)
+				r.Header.Set("Accept-Encoding", encoding)
+				got, want := httptest.NewRecorder(), httptest.NewRecorder()
+				packed.ServeHTTP(got, r)
+				served.ServeHTTP(want, r)
+				if got.Code != want.Code || !reflect.DeepEqual(got.Header(), want.Header()) || !bytes.Equal(got.Body.Bytes(), want.Body.Bytes()) {
+					t.Errorf("%s %s, Accept-Encoding %q: %d %v, not %v", method, name, encoding, got.Code, got.Header(), want.Header())
+				}
+			}
+		}
+	}
+}
+
+func TestAPackThatIsCutIsRefused(t *testing.T) {
+	pack := Pack()
+	for _, bad := range []string{"", "x", pack[:100], pack[:len(pack)-1], pack + "x"} {
+		if _, err := unpack(bad); err == nil {
+			t.Errorf("a pack of %d bytes, not %d, is taken", len(bad), len(pack))
 		}
 	}
 }
