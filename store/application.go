@@ -382,7 +382,8 @@ func (s *Store) DeleteApplication(ctx context.Context, actor backoffice.Actor, i
 }
 
 // RestoreApplication brings an application back from the bin, by its ID or that of
-// its deletion. Where another one became the default meanwhile, that one stays it.
+// its deletion. Where another one became the default meanwhile, that one stays it,
+// and who had this one by default keeps it by hand.
 // Errors: ErrNotFound, ErrForbidden, Problems (name) when another one has its name
 // by now.
 func (s *Store) RestoreApplication(ctx context.Context, actor backoffice.Actor, id string) (a backoffice.Application, err error) {
@@ -400,12 +401,17 @@ func (s *Store) RestoreApplication(ctx context.Context, actor backoffice.Actor, 
 		if err != nil && !errors.Is(err, backoffice.ErrNotFound) {
 			return err
 		}
-		if a.Default && err == nil {
-			a.Default = false
-		}
+		another := err == nil
 		a.Version++
-		if err := t.one(`UPDATE applications SET deleted_at = NULL, deletion_id = NULL, is_default = $2, version = $3 WHERE key = $1`, a.Key, a.Default, a.Version); err != nil {
+		if err := t.one(`UPDATE applications SET deleted_at = NULL, deletion_id = NULL, is_default = $2, version = $3 WHERE key = $1`, a.Key, a.Default && !another, a.Version); err != nil {
 			return err
+		}
+		if a.Default && another {
+			if err := t.setReach(a, a.AutoAssigned, false); err != nil {
+				return err
+			}
+			a.Default = false
+			a.Version++
 		}
 		return t.record(applicationEvent("application.restored", a, 0, nil, nil))
 	})

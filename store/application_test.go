@@ -101,6 +101,9 @@ func TestAssignmentByEachPath(t *testing.T) {
 		expect("below by hand", hana, a.ID, backoffice.ByHand)
 		try(s.RevokeAccess(ctx, cmd, "nord", hana.ID))
 		expect("revoked", hana, a.ID, "")
+		try(s.SetAccessDefault(ctx, cmd, "nord", backoffice.AccessAlways))
+		expect("in again with everybody: not what was by hand", hana, a.ID, "")
+		try(s.SetAccessDefault(ctx, cmd, "nord", backoffice.AccessOff))
 		try(s.GiveAccess(ctx, cmd, "nord", hana.ID, backoffice.NewGrant{}))
 		expect("given again: not what was by hand", hana, a.ID, "")
 		// The default takes the place of the one before, which stays by hand.

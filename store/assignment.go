@@ -526,6 +526,22 @@ func (t *tx) restApplicationsBelow(inside string, root int64) error {
 	return nil
 }
 
+// restExpired does that for all whose access from above ended by itself.
+func (t *tx) restExpired() error {
+	rows, err := t.rows(t.ctx, `SELECT DISTINCT m.user_key FROM grants g JOIN memberships m ON m.key = g.membership_key
+		JOIN user_applications ua ON ua.user_key = m.user_key AND ua.rests_at IS NULL WHERE g.ends_at > 0 AND g.ends_at <= $1`, t.now.UnixMicro())
+	users, err := collect(rows, err, scanKey)
+	if err != nil {
+		return err
+	}
+	for _, user := range users {
+		if err := t.restApplications(user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // applicationsAgain gives a user back what was laid aside by the act of an instant,
 // in microseconds, where they stand again.
 func (t *tx) applicationsAgain(user, at int64) error {

@@ -266,6 +266,10 @@ func (t *tx) restoreAccount(id string) (ref backoffice.AccountRef, err error) {
 	t.kpi.countAccount(countOf(&a), 1)
 	t.kpi.countActive(a.CreatedAt.UnixMicro(), days, 1)
 	t.kpi.binned--
+	// Whoever lost access from above meanwhile finds nothing here.
+	if err := t.endUnreachable(a.Key); err != nil {
+		return ref, err
+	}
 	return ref, t.record(event{action: "account.restored", kind: "account", id: a.ID, name: a.Name, accountKey: a.Key, after: accountPayload(a)})
 }
 

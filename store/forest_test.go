@@ -327,8 +327,9 @@ func (f *forest) compare() {
 	}
 }
 
-// walkForest takes random steps, and compares now and then.
-func walkForest(t *testing.T, s *store.Store, clock *storetest.Clock, seed uint64, steps, every int) {
+// plant makes a forest of three accounts, and four users of the first.
+func plant(t *testing.T, s *store.Store, clock *storetest.Clock, seed uint64) *forest {
+	t.Helper()
 	t.Logf("seed %d", seed)
 	f := &forest{t: t, s: s, clock: clock, random: rand.New(rand.NewPCG(seed, 1))}
 	for i := range 3 {
@@ -343,6 +344,12 @@ func walkForest(t *testing.T, s *store.Store, clock *storetest.Clock, seed uint6
 		f.users = append(f.users, u)
 		f.accounts[0].members[i] = &modelMember{}
 	}
+	return f
+}
+
+// walkForest takes random steps, and compares now and then.
+func walkForest(t *testing.T, s *store.Store, clock *storetest.Clock, seed uint64, steps, every int) {
+	f := plant(t, s, clock, seed)
 	for f.step = range steps {
 		f.act()
 		if f.step%every == 0 {

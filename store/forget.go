@@ -35,6 +35,9 @@ func (s *Store) Forget(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := t.restExpired(); err != nil {
+			return err
+		}
 		return t.forgetMails()
 	})
 }

@@ -15,3 +15,10 @@ func TestSoakForest(t *testing.T) {
 		walkForest(t, s, clock, 20261122, 100_000, 20)
 	})
 }
+
+// The long walk of TestAssignments.
+func TestSoakAssignments(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		walkAssignments(t, s, clock, 20261122, 20_000, 10)
+	})
+}

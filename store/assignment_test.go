@@ -1,0 +1,382 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"steward/backoffice"
+	"steward/store"
+	"steward/store/storetest"
+)
+
+// assigner is a model of who has which application, on top of that of accounts,
+// memberships and grants.
+type assigner struct {
+	*forest
+	apps []*modelApplication
+}
+
+type modelApplication struct {
+	backoffice.Application
+	binned bool
+	at     map[*modelAccount]modelAssignment
+	hand   map[modelHand]bool
+}
+
+type modelAssignment struct{ without, auto bool }
+
+type modelHand struct {
+	account *modelAccount
+	user    int
+}
+
+// stands reports whether a user is in an account at all, switched off or not.
+func (f *assigner) stands(user int, a *modelAccount) bool {
+	return a.members[user] != nil || a.deletion == "" && f.granted(user, a)
+}
+
+func (p *modelApplication) path(a *modelAccount) backoffice.AssignmentPath {
+	settled, is := p.at[a]
+	switch {
+	case p.binned || a.deletion != "" || settled.without || !is && !p.ReachesAll():
+		return ""
+	case p.Default:
+		return backoffice.ByDefault
+	case p.AutoAssigned:
+		return backoffice.ByEnvironment
+	case settled.auto:
+		return backoffice.ByAccount
+	}
+	return backoffice.ByHand
+}
+
+// keep gives everybody who stands in an account the application by hand.
+func (f *assigner) keep(p *modelApplication, a *modelAccount) {
+	for user := range f.users {
+		if f.stands(user, a) {
+			p.hand[modelHand{a, user}] = true
+		}
+	}
+}
+
+func (f *assigner) setReach(p *modelApplication, auto, byDefault bool) {
+	if p.ReachesAll() && !auto && !byDefault {
+		for _, a := range f.accounts {
+			settled, is := p.at[a]
+			if !settled.without && !settled.auto {
+				f.keep(p, a)
+			}
+			switch {
+			case settled.without:
+				delete(p.at, a)
+			case !is:
+				p.at[a] = modelAssignment{}
+			}
+		}
+	}
+	p.AutoAssigned, p.Default = auto, byDefault
+}
+
+// sweep forgets what was given by hand to who does not stand there any more.
+func (f *assigner) sweep() {
+	for _, p := range f.apps {
+		for h := range p.hand {
+			if h.account.deletion == "" && !f.stands(h.user, h.account) {
+				delete(p.hand, h)
+			}
+		}
+	}
+}
+
+func (f *assigner) endDefault(but *modelApplication) {
+	for _, other := range f.apps {
+		if other != but && other.Default && !other.binned {
+			f.setReach(other, other.AutoAssigned, false)
+		}
+	}
+}
+
+func (f *assigner) assign() {
+	cmd := backoffice.CommandLine()
+	p := f.apps[f.random.IntN(len(f.apps))]
+	a := f.pick(false)
+	user := f.random.IntN(len(f.users))
+	for range 20 { // rather where somebody stands by a grant alone
+		if b := f.pick(false); f.granted(user, b) && b.members[user] == nil {
+			a = b
+			break
+		}
+	}
+	h := modelHand{a, user}
+	missing := func(also bool) string {
+		if p.binned || also {
+			return "not found"
+		}
+		return ""
+	}
+	switch f.random.IntN(12) {
+	case 0:
+		on := f.random.IntN(2) == 0
+		if f.outcome("environment", f.s.SetAutoAssigned(ctx, cmd, p.ID, on), missing(false)) && on != p.AutoAssigned {
+			f.setReach(p, on, p.Default)
+		}
+	case 1:
+		on := f.random.IntN(2) == 0
+		if f.outcome("default", f.s.SetDefaultApplication(ctx, cmd, p.ID, on), missing(false)) && on != p.Default {
+			if on {
+				f.endDefault(p)
+			}
+			f.setReach(p, p.AutoAssigned, on)
+		}
+	case 2:
+		if !p.binned {
+			if f.random.IntN(3) == 0 {
+				_, err := f.s.DeleteApplication(ctx, cmd, p.ID)
+				p.binned = f.outcome("delete", err, "")
+			}
+			return
+		}
+		_, err := f.s.RestoreApplication(ctx, cmd, p.ID)
+		f.outcome("restore", err, "")
+		p.binned = false
+		if p.Default && slices.ContainsFunc(f.apps, func(o *modelApplication) bool { return o != p && o.Default && !o.binned }) {
+			f.setReach(p, p.AutoAssigned, false)
+		}
+	case 3:
+		on := f.random.IntN(2) == 0
+		if f.outcome("active", f.s.SetApplicationActive(ctx, cmd, p.ID, on), missing(false)) {
+			p.Active = on
+		}
+	case 4, 5:
+		auto := f.random.IntN(3) == 0
+		_, err := f.s.AssignApplications(ctx, cmd, a.ID, []string{p.ID}, auto)
+		path := p.path(a)
+		if f.outcome("assign", err, missing(false)) && (path == "" || auto && path == backoffice.ByHand) {
+			delete(p.at, a)
+			if auto || !p.ReachesAll() {
+				p.at[a] = modelAssignment{auto: auto}
+			}
+		}
+	case 6:
+		path := p.path(a)
+		if f.outcome("remove", f.s.RemoveApplication(ctx, cmd, a.ID, p.ID), missing(false)) && path != "" {
+			delete(p.at, a)
+			for i := range f.users {
+				delete(p.hand, modelHand{a, i})
+			}
+			if p.ReachesAll() {
+				p.at[a] = modelAssignment{without: true}
+			}
+		}
+	case 7, 8:
+		on := f.random.IntN(2) == 0
+		want := missing(p.path(a) == "")
+		if want == "" && p.ReachesAll() {
+			want = "refused"
+		}
+		was := p.at[a].auto
+		if f.outcome("auto-assignment", f.s.SetAutoAssignment(ctx, cmd, a.ID, p.ID, on), want) && on != was {
+			p.at[a] = modelAssignment{auto: on}
+			if !on {
+				f.keep(p, a)
+			}
+		}
+	case 9:
+		want := missing(p.path(a) == "" || !f.stands(user, a))
+		if f.outcome("give", f.s.GiveApplication(ctx, cmd, a.ID, p.ID, f.users[user].ID), want) && !p.path(a).ReachesAll() {
+			p.hand[h] = true
+		}
+	case 10:
+		want := missing(p.path(a) == "" || !f.stands(user, a))
+		if want == "" && p.path(a).ReachesAll() {
+			want = "refused"
+		}
+		if f.outcome("take", f.s.TakeApplication(ctx, cmd, a.ID, p.ID, f.users[user].ID), want) {
+			delete(p.hand, h)
+		}
+	case 11: // taken out of the account, and back by undo: everything is as it was
+		m := a.members[user]
+		if m == nil {
+			return
+		}
+		removal, err := f.s.RemoveMember(ctx, cmd, a.ID, f.users[user].ID)
+		f.outcome("remove a member", err, "")
+		delete(a.members, user)
+		before := map[*modelApplication]map[modelHand]bool{}
+		for _, p := range f.apps {
+			before[p] = map[modelHand]bool{}
+			for h := range p.hand {
+				before[p][h] = true
+			}
+		}
+		f.sweep()
+		f.compareApplications()
+		f.outcome("undo", f.s.RestoreMember(ctx, cmd, a.ID, f.users[user].ID, removal), "")
+		a.members[user] = m
+		for p, hand := range before {
+			p.hand = hand
+		}
+	}
+}
+
+// compareApplications holds every user, account and application to the model.
+func (f *assigner) compareApplications() {
+	f.t.Helper()
+	for i, u := range f.users {
+		for _, a := range f.accounts {
+			list, err := f.s.UserApplications(ctx, u.Key, a.Key)
+			if err != nil {
+				f.fatal("applications of %s in %s: %v", u.Email, a.Name, err)
+			}
+			for _, p := range f.apps {
+				var have, want backoffice.AssignmentPath
+				for _, x := range list {
+					if x.ID == p.ID {
+						have = x.Path
+					}
+				}
+				if f.stands(i, a) && a.deletion == "" {
+					if want = p.path(a); want == backoffice.ByHand && !p.hand[modelHand{a, i}] {
+						want = ""
+					}
+				}
+				if have != want {
+					f.fatal("%s has %s in %s by %q, and the model says %q", u.Email, p.Name, a.Name, have, want)
+				}
+				_, why, err := f.s.Entry(ctx, u.Key, a.Key, p.Key)
+				if errors.Is(err, backoffice.ErrNotFound) {
+					if f.enters(i, a) {
+						f.fatal("%s does not come into %s at all", u.Email, a.Name)
+					}
+					continue
+				}
+				if err != nil || !f.enters(i, a) {
+					f.fatal("entry of %s into %s: %v", u.Email, a.Name, err)
+				}
+				if open := want != "" && p.Active; (why == backoffice.EntryOpen) != open {
+					f.fatal("%s enters %s from %s: %q, and the model says %v", u.Email, p.Name, a.Name, why, open)
+				}
+			}
+		}
+	}
+	rows, err := f.s.Applications(ctx)
+	if err != nil {
+		f.fatal("applications: %v", err)
+	}
+	for _, p := range f.apps {
+		i := slices.IndexFunc(rows, func(r backoffice.ApplicationRow) bool { return r.ID == p.ID })
+		if (i < 0) != p.binned {
+			f.fatal("%s is in the list: %v", p.Name, i >= 0)
+		}
+		if i < 0 {
+			continue
+		}
+		want := int64(0)
+		for _, a := range f.accounts {
+			if p.path(a) != "" {
+				want++
+			}
+		}
+		if rows[i].Accounts != want {
+			f.fatal("%d accounts have %s, and the model says %d", rows[i].Accounts, p.Name, want)
+		}
+		preview, err := f.s.PreviewReach(ctx, p.ID)
+		if err != nil {
+			f.fatal("preview: %v", err)
+		}
+		if accounts, users := f.preview(p); preview.Accounts != accounts || preview.Users != users {
+			f.fatal("preview of %s: %+v, and the model says %d and %d", p.Name, preview, accounts, users)
+		}
+	}
+	a := f.pick(false)
+	had, err := f.s.AccountApplications(ctx, a.Key)
+	if err != nil {
+		f.fatal("applications of %s: %v", a.Name, err)
+	}
+	others, err := f.s.AvailableApplications(ctx, a.Key)
+	if err != nil {
+		f.fatal("available to %s: %v", a.Name, err)
+	}
+	for _, p := range f.apps {
+		have := slices.ContainsFunc(had, func(x backoffice.AccountApplication) bool { return x.ID == p.ID && x.Path == p.path(a) })
+		offered := slices.ContainsFunc(others, func(x backoffice.Application) bool { return x.ID == p.ID })
+		if have != (p.path(a) != "") || offered != (p.path(a) == "" && !p.binned) {
+			f.fatal("%s has %s: %v, it is offered: %v, and the model says %q", a.Name, p.Name, have, offered, p.path(a))
+		}
+		users, err := f.s.ApplicationUsers(ctx, a.Key, p.Key, "", false, 100)
+		if err != nil {
+			f.fatal("users: %v", err)
+		}
+		for i, u := range f.users {
+			want := p.path(a) != "" && f.stands(i, a) && (p.path(a).ReachesAll() || p.hand[modelHand{a, i}])
+			if slices.ContainsFunc(users, func(x backoffice.ApplicationUser) bool { return x.UserID == u.ID }) != want {
+				f.fatal("%s is among the users of %s in %s: %+v, and the model says %v", u.Email, p.Name, a.Name, users, want)
+			}
+		}
+	}
+}
+
+// preview is what PreviewReach should say: by membership, as the figures count.
+func (f *assigner) preview(p *modelApplication) (accounts, users int64) {
+	now, then := map[int]bool{}, map[int]bool{}
+	for _, a := range f.accounts {
+		if a.deletion != "" {
+			continue
+		}
+		has := p.path(a) != ""
+		if has == p.ReachesAll() {
+			accounts++
+		}
+		for user := range a.members {
+			then[user] = true
+			if has && (p.path(a).ReachesAll() || p.hand[modelHand{a, user}]) {
+				now[user] = true
+			}
+		}
+	}
+	if p.ReachesAll() {
+		return accounts, int64(len(now))
+	}
+	return accounts, int64(len(then) - len(now))
+}
+
+// Under environment, account and manual assignments, grants and the end of each
+// of them, the resolver says of every user, account and application what the model
+// says.
+func TestAssignments(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		steps := 1500
+		if t.Name() != "TestAssignments/sqlite" { // the same statements, and each takes its time
+			steps = 400
+		}
+		walkAssignments(t, s, clock, rand.Uint64(), steps, 6)
+	})
+}
+
+func walkAssignments(t *testing.T, s *store.Store, clock *storetest.Clock, seed uint64, steps, every int) {
+	f := &assigner{forest: plant(t, s, clock, seed)}
+	for i := range 3 {
+		p := application(t, s, backoffice.Application{Name: fmt.Sprint("Application ", i), Active: i != 1})
+		f.apps = append(f.apps, &modelApplication{Application: p, at: map[*modelAccount]modelAssignment{}, hand: map[modelHand]bool{}})
+	}
+	for f.step = range steps {
+		if f.random.IntN(2) == 0 {
+			f.act()
+			if err := s.Forget(ctx); err != nil { // what time alone ends
+				t.Fatal(err)
+			}
+		} else {
+			f.assign()
+		}
+		f.sweep()
+		if f.step%every == 0 {
+			f.compareApplications()
+		}
+	}
+	f.compareApplications()
+	f.compare()
+	agree(t, s)
+}
