@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Phrase is a part of a sentence: Strong marks a name, Code a key.
@@ -299,6 +300,7 @@ var fieldLabels = map[string]string{
 	"email": "E-mail", "role": "Role", "scopes": "Scopes", "query": "Query", "page": "Page", "shared": "Shared", "sessions": "Sessions",
 	"id": "ID", "created_at": "Created", "accounts": "Accounts", "users": "Users", "memberships": "Memberships", "visits": "Visits", "seed": "Seed",
 	"key": "Key", "description": "Description", "level": "Level", "permissions": "Permissions", "default": "Default", "first_user": "First user",
+	"given_at": "Access given", "given_by": "Access given by", "ends_at": "Ends on", "reason": "Reason",
 	"roles": "Roles", "account": "Account", "days": "Days", "replacement": "Replacement",
 	"files": "Files", "created": "Created", "updated": "Updated", "unchanged": "Unchanged", "refused": "Refused",
 }
@@ -390,6 +392,9 @@ func showField(key string, v json.RawMessage) (string, bool) {
 	}
 	var text string
 	if json.Unmarshal(v, &text) == nil {
+		if at, err := time.Parse(time.RFC3339Nano, text); err == nil && (key == "given_at" || key == "ends_at") {
+			return at.UTC().Format("2 January 2006"), true
+		}
 		if key == "role" {
 			if r := StaffRole(text); r.Valid() {
 				return r.Label(), true

@@ -154,39 +154,6 @@ func (r Reacher) OpenPaths() []AccessPath {
 	return open
 }
 
-// Remains says what would be left of a user's access to the account without the
-// way with that index.
-func (r Reacher) Remains(i int) string {
-	if !r.Paths[i].Open() {
-		return "This way does not lead in at present: nothing would change here."
-	}
-	var others []string
-	var kept []Role
-	for j, p := range r.Paths {
-		if j != i && p.Open() {
-			others, kept = append(others, p.phrase()), append(kept, p.Roles...)
-		}
-	}
-	if len(others) == 0 {
-		return "No access to this account remains: sessions in it end at once."
-	}
-	text := "Access stays, by " + joinAnd(others) + "."
-	var lost []string
-	for _, role := range r.Paths[i].Roles {
-		if !slices.ContainsFunc(kept, func(o Role) bool { return o.ID == role.ID }) {
-			lost = append(lost, role.Name)
-		}
-	}
-	switch {
-	case r.Paths[i].At.ID == "" && !r.Paths[i].Direct:
-	case len(lost) == 1:
-		text += " The role " + lost[0] + " is lost here."
-	case len(lost) > 1:
-		text += " The roles " + joinAnd(lost) + " are lost here."
-	}
-	return text
-}
-
 func joinAnd(parts []string) string {
 	if n := len(parts); n > 1 {
 		return strings.Join(parts[:n-1], ", ") + " and " + parts[n-1]

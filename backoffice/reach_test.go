@@ -51,9 +51,9 @@ func reacher() backoffice.Reacher {
 func TestWhatRemainsWithoutAPath(t *testing.T) {
 	r := reacher()
 	for i, want := range []string{
-		"Access stays, by the access grant at Partners and the access grant at Group.",
-		"Access stays, by the direct membership and the access grant at Group.",
-		"Access stays, by the direct membership and the access grant at Partners. The role Admin is lost here.",
+		"Access to this account stays, by the access grant at Partners and the access grant at Group. Every role and permission stays.",
+		"Access to this account stays, by the direct membership and the access grant at Group. Every role and permission stays.",
+		"Access to this account stays, by the direct membership and the access grant at Partners. Loses the role Admin here, and with it 12 permissions: Create or update sub-account, Delete sub-accounts, Give access to sub-accounts, Let a sub-account manage its own and 8 more. What stays is 7 permissions: Read sub-accounts, Read users, Read roles, Read account details and 3 more.",
 	} {
 		if got := r.Remains(i); got != want {
 			t.Errorf("%d: %q, want %q", i, got, want)
@@ -69,6 +69,26 @@ func TestWhatRemainsWithoutAPath(t *testing.T) {
 	r.Paths[0].Blocked = "The membership is switched off."
 	if got := r.Remains(0); got != "This way does not lead in at present: nothing would change here." {
 		t.Error(got)
+	}
+}
+
+func TestRemainderInWords(t *testing.T) {
+	at := func(names ...string) (list []backoffice.AccountRef) {
+		for _, name := range names {
+			list = append(list, backoffice.AccountRef{Name: name})
+		}
+		return list
+	}
+	for want, m := range map[string]backoffice.Remainder{
+		"": {Reached: 1},
+		"Loses access to all 14 accounts that this path leads into. Sessions there end at once.":                                                                          {Reached: 14},
+		"Keeps access to 3 of 14 accounts, through the access grant at Partners; loses 11, where sessions end at once.":                                                   {Reached: 14, Kept: 3, Grants: at("Partners")},
+		"Keeps access to all 14 accounts, through access from above your account. In 2 accounts of those that stay, fewer roles hold.":                                    {Reached: 14, Kept: 14, Changed: 2, Grants: at("")},
+		"Keeps access to 2 of 3 accounts, through the access grant at A, the membership in B, the membership in C and 1 other path; loses 1, where sessions end at once.": {Reached: 3, Kept: 2, Grants: at("A"), Members: at("B", "C", "D")},
+	} {
+		if got := m.Sentence(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 
@@ -98,7 +118,7 @@ func TestPathsFromAboveAreNotNamed(t *testing.T) {
 	if len(seen.Paths) != 3 || seen.Paths[2].Title() != "Access from an account above yours" || seen.Paths[2].At.Key != 0 || seen.Paths[2].Roles[0].Name != "Roles from above" {
 		t.Errorf("%+v", seen.Paths)
 	}
-	if got := seen.Remains(0); got != "Access stays, by the access grant at Partners and access from an account above yours." {
+	if got := seen.Remains(0); got != "Access to this account stays, by the access grant at Partners and access from an account above yours. Every role and permission stays." {
 		t.Error(got)
 	}
 	r.Paths[2].Blocked = "The membership in Group is switched off."

@@ -169,8 +169,9 @@ const MaxGrantReason = 300
 type AccessPath struct {
 	// At is the account of the membership that the way begins at: the account
 	// itself, or one above it.
-	At     AccountRef
-	Direct bool // by membership in the account itself
+	At         AccountRef
+	Membership int64 // its key; 0 where that is not told
+	Direct     bool  // by membership in the account itself
 	Status MembershipStatus
 	Since  time.Time
 	Grant  Grant // of a way that is not direct, where Always is not set
@@ -182,6 +183,23 @@ type AccessPath struct {
 
 // Open reports whether the way leads in.
 func (p AccessPath) Open() bool { return p.Blocked == "" }
+
+// PastGrant is access to the sub-accounts of an account that a user had.
+type PastGrant struct {
+	Grant
+	Account AccountRef
+	How     string // it ended: one of Grant…
+	EndedAt time.Time
+	EndedBy string // "" where it ended by itself
+}
+
+// How access to sub-accounts ended.
+const (
+	GrantRevoked  = "Revoked"
+	GrantChanged  = "Given anew, with another end or reason"
+	GrantOver     = "Ended by itself"
+	GrantTaken    = "Taken away with the membership"
+)
 
 // Reacher is a user who can reach an account, or who would but for something,
 // with each way.

@@ -42,6 +42,14 @@ func TestEveryPageOfReach(t *testing.T) {
 	_, err = w.store.RecordVisits(ctx, cli, []backoffice.Visit{{AccountID: deep[1], Email: "uma.okafor@nord-textil.example", At: w.store.Now()}})
 	fail(err)
 	fail(w.store.GiveAccess(ctx, cli, deep[1], ids["uma.okafor"], backoffice.NewGrant{}))
+	// What is over: revoked, and taken away with its membership.
+	fail(w.store.GiveAccess(ctx, cli, "nord", ids["uma.okafor"], backoffice.NewGrant{Reason: "Stands in for the manager of the branch, who is away until the spring"}))
+	fail(w.store.RevokeAccess(ctx, cli, "nord", ids["uma.okafor"]))
+	_, err = w.store.AddUser(ctx, cli, deep[0], backoffice.NewMember{Email: "uma.okafor@nord-textil.example", Roles: []string{backoffice.RoleReadOnly}})
+	fail(err)
+	fail(w.store.GiveAccess(ctx, cli, deep[0], ids["uma.okafor"], backoffice.NewGrant{}))
+	_, err = w.store.RemoveMember(ctx, *owner(), deep[0], ids["uma.okafor"])
+	fail(err)
 	below := "/portal/accounts/" + deep[2]
 	pages := []struct{ name, path string }{
 		{"user", "/portal/users/" + hana},

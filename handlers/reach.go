@@ -240,7 +240,11 @@ func (s *server) showWhy(c *call) error {
 	}
 	scene.Options = permissionOptions(further)
 	scene.MayRevoke, scene.Reaches = make([]string, len(who.Paths)), make([]int64, len(who.Paths))
+	scene.Remains = make([]backoffice.Remainder, len(who.Paths))
 	for i, path := range who.Paths {
+		if scene.Remains[i], err = c.remains(p, who.User, path); err != nil {
+			return err
+		}
 		if scene.MayRevoke[i], err = c.revocation(p, who.User.ID, path); err != nil {
 			return err
 		}
@@ -250,8 +254,31 @@ func (s *server) showWhy(c *call) error {
 			}
 		}
 	}
+	if scene.Earlier, err = c.store().EarlierAccess(c.ctx(), who.User, p.within()); err != nil {
+		return err
+	}
 	scene.Missing = missing(p, scene)
 	return c.render(http.StatusOK, p.Page, views.WhyPage(scene))
+}
+
+// remains is what would be left without a path of all that it leads into, as far as
+// who asks may see it: whoever does not read sub-accounts learns of the account
+// alone.
+func (c *call) remains(p place, user backoffice.User, path backoffice.AccessPath) (m backoffice.Remainder, err error) {
+	if path.At.Key == 0 || p.IsPortal() && !c.actor.MayHere(backoffice.ReadSubAccounts) {
+		return m, nil
+	}
+	if m, err = c.store().Remains(c.ctx(), user, path); err != nil || !p.IsPortal() {
+		return m, err
+	}
+	// Ways that begin above what may be seen have no names.
+	home, err := c.store().Ancestors(c.ctx(), c.actor.Account.Key)
+	for i, g := range m.Grants {
+		if slices.ContainsFunc(home, func(a backoffice.AccountRef) bool { return a.Key == g.Key }) {
+			m.Grants[i] = backoffice.AccountRef{}
+		}
+	}
+	return m, err
 }
 
 // revocation is where a path is revoked, "" where it is not the actor's to revoke.

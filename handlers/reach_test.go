@@ -31,7 +31,7 @@ func TestWhyAndWhoReaches(t *testing.T) {
 		if got := p.text("#permission-answer"); !strings.Contains(got, "Held by the role Admin, by the access grant at Nord AG.") {
 			t.Errorf("the permission: %q", got)
 		}
-		if got := p.text("article.path:nth-of-type(2)"); !strings.Contains(got, "Runs the CANARY group") || !strings.Contains(got, "2 sub-accounts") || !strings.Contains(got, "The role Admin is lost here.") {
+		if got := p.text("article.path:nth-of-type(2)"); !strings.Contains(got, "Runs the CANARY group") || !strings.Contains(got, "2 sub-accounts") || !strings.Contains(got, "Loses the role Admin here, and with it 12 permissions: ") || !strings.Contains(got, "Keeps access to 1 of 2 accounts, through the membership in Marine 1; loses 1, where sessions end at once.") {
 			t.Errorf("the grant: %q", got)
 		}
 		if p := staff.get("/backoffice/access").submit("#ask", url.Values{"user": {"nobody@nord.example"}, "account": {"no such"}}); p.Status != http.StatusUnprocessableEntity || p.Find("#user").AttrOr("value", "") != "nobody@nord.example" || p.text("#user-problem") == "" || p.text("#account-problem") == "" {
@@ -77,6 +77,24 @@ func TestWhyAndWhoReaches(t *testing.T) {
 		revoke := p.Find("article.path a[href$='/access/revocation']").AttrOr("href", "")
 		if p := top.get(revoke).submit("#revocation-form", nil); p.Status != http.StatusOK || w.enters("hana@nord.example", marine) {
 			t.Errorf("revoked: %d %s", p.Status, p.text("main"))
+		}
+		// What was once is told beneath, with who ended it: to staff, and to those above
+		// whose account it began in.
+		p = staff.get("/backoffice/accounts/" + marine1 + "/users/" + hana.ID + "/why")
+		for _, want := range []string{"Access grant at Nord AG", "Revoked on ", "by hana@nord.example", "by Command line", "Runs the CANARY group"} {
+			if got := p.text("#earlier-access"); !strings.Contains(got, want) {
+				t.Errorf("earlier access lacks %q: %s", want, got)
+			}
+		}
+		if p = w.userIn("hana@nord.example", "nord").get("/portal/reach"); p.Status != http.StatusOK {
+			t.Fatalf("her own account: %d", p.Status)
+		}
+		if p = w.userIn("hana@nord.example", "nord").get("/portal/users/" + hana.ID + "/why"); !strings.Contains(p.text("#earlier-access"), "Runs the CANARY group") {
+			t.Errorf("from the top: %d %s", p.Status, p.text("main"))
+		}
+		w.member(marine1, "eve@marine.example", backoffice.RoleReadOnly)
+		if p = w.userIn("eve@marine.example", marine1).get("/portal/users/" + hana.ID + "/why"); p.Status != http.StatusOK || strings.Contains(p.Body, "CANARY") || p.Find("#earlier-access").Length() != 0 {
+			t.Errorf("from below: %d %s", p.Status, p.text("main"))
 		}
 	})
 }

@@ -58,6 +58,10 @@ func (t *tx) mayChangeAccess(accountID, userID string) (memberRow, error) {
 // grant writes the access of a membership and the event.
 func (t *tx) grant(m memberRow, n backoffice.NewGrant) error {
 	ends := int64(0)
+	before, err := t.grantPayload(m, nil)
+	if err != nil {
+		return err
+	}
 	after := map[string]any{"account": m.account.Name}
 	if !n.EndsAt.IsZero() {
 		ends = n.EndsAt.UnixMicro()
@@ -77,7 +81,30 @@ func (t *tx) grant(m memberRow, n backoffice.NewGrant) error {
 	if err := t.endUnreachable(m.account.Key); err != nil { // an end that came nearer
 		return err
 	}
-	return t.record(event{action: "user.access-given", kind: "user", id: m.user.ID, name: userLabel(m.user.Name, m.user.Email), accountKey: m.account.Key, after: after})
+	return t.record(event{action: "user.access-given", kind: "user", id: m.user.ID, name: userLabel(m.user.Name, m.user.Email), accountKey: m.account.Key, before: before, after: after})
+}
+
+// grantPayload adds to the fields of an event the access that a membership was
+// given, which the event ends: EarlierAccess reads it there. Without any it adds
+// nothing.
+func (t *tx) grantPayload(m memberRow, fields map[string]any) (any, error) {
+	g, given, err := grantOf(t.ctx, t, m.account.Key, m.user.Key)
+	if err == nil && given {
+		if fields == nil {
+			fields = map[string]any{}
+		}
+		fields["given_at"], fields["given_by"] = g.At, g.By
+		if g.Reason != "" {
+			fields["reason"] = g.Reason
+		}
+		if !g.EndsAt.IsZero() {
+			fields["ends_at"] = g.EndsAt
+		}
+	}
+	if fields == nil {
+		return nil, err
+	}
+	return fields, err
 }
 
 // grantByDefault gives a new membership the access that its account gives to all
@@ -129,6 +156,10 @@ func (t *tx) revokeAccess(accountID, userID string) error {
 	if m.account.SubAccess == backoffice.AccessAlways {
 		return backoffice.Refusal("Every user of this account has access to its sub-accounts: that is always on here, and cannot be taken from one of them.")
 	}
+	before, err := t.grantPayload(m, map[string]any{"account": m.account.Name})
+	if err != nil {
+		return err
+	}
 	n, err := t.exec(`DELETE FROM grants WHERE membership_key = $1`, m.standing.Membership)
 	if err != nil || n == 0 {
 		return err
@@ -136,8 +167,7 @@ func (t *tx) revokeAccess(accountID, userID string) error {
 	if err := t.endUnreachable(m.account.Key); err != nil {
 		return err
 	}
-	return t.record(event{action: "user.access-revoked", kind: "user", id: m.user.ID, name: userLabel(m.user.Name, m.user.Email), accountKey: m.account.Key,
-		before: map[string]any{"account": m.account.Name}})
+	return t.record(event{action: "user.access-revoked", kind: "user", id: m.user.ID, name: userLabel(m.user.Name, m.user.Email), accountKey: m.account.Key, before: before})
 }
 
 // GrantOf returns the access to sub-accounts that a membership was given, and

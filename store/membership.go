@@ -238,18 +238,21 @@ func (t *tx) removeMember(accountID, userID string) (removal string, err error) 
 	if err := t.keepRemoved(removal, m); err != nil {
 		return "", err
 	}
+	var roles []string
+	for _, r := range m.standing.Roles {
+		roles = append(roles, r.Name)
+	}
+	before, err := t.grantPayload(m, map[string]any{"account": m.account.Name, "roles": roles, "status": m.standing.Status})
+	if err != nil {
+		return "", err
+	}
 	if err := t.deleteMembership(m.standing.Membership); err != nil {
 		return "", err
 	}
 	if err := t.endUnreachableOf(m.user.Key); err != nil {
 		return "", err
 	}
-	var roles []string
-	for _, r := range m.standing.Roles {
-		roles = append(roles, r.Name)
-	}
-	return removal, t.record(event{action: "user.removed", kind: "user", id: m.user.ID, name: userLabel(m.user.Name, m.user.Email), accountKey: m.account.Key,
-		before: map[string]any{"account": m.account.Name, "roles": roles, "status": m.standing.Status}, undo: removal})
+	return removal, t.record(event{action: "user.removed", kind: "user", id: m.user.ID, name: userLabel(m.user.Name, m.user.Email), accountKey: m.account.Key, before: before, undo: removal})
 }
 
 // firstRefusal is the first sentence of refusals joined.

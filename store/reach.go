@@ -35,7 +35,7 @@ func (s *Store) scanWay(r rowScanner) (w grantRow, err error) {
 	if err := r.Scan(append(dest, userColumns.scan(&w.user)...)...); err != nil {
 		return w, err
 	}
-	w.account = p.At.Key
+	w.account, p.Membership = p.At.Key, w.membership
 	p.Always = !p.Direct && access == backoffice.AccessAlways
 	switch {
 	case disabled:

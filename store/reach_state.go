@@ -152,6 +152,14 @@ type reachNode struct {
 type reachState struct {
 	nodes []reachNode // in order of their paths
 	users map[int64]*userReach
+	ways  []reachWay // of who alone is looked at
+}
+
+// reachWay is where a way into accounts begins: a membership, or access that one
+// was given.
+type reachWay struct {
+	membership, account int64
+	inside              string // of a grant, what it leads into; "" of a membership
 }
 
 // reachScope says what of the accounts is looked at.
@@ -209,17 +217,17 @@ func (v *reachView) seeGrants(sc reachScope, root int64, inside string, state *r
 		return err
 	}
 	in, args := keyList(append(above, root), 7)
-	rows, err := v.r.rows(v.ctx, `SELECT m.key, m.user_key, x.path || x.key || '/', `+heldRoleKeys+` FROM accounts x CROSS JOIN memberships m LEFT JOIN grants g ON g.membership_key = m.key
+	rows, err := v.r.rows(v.ctx, `SELECT m.key, m.user_key, x.key, x.path || x.key || '/', `+heldRoleKeys+` FROM accounts x CROSS JOIN memberships m LEFT JOIN grants g ON g.membership_key = m.key
 		JOIN users u ON u.key = m.user_key AND u.deleted_at IS NULL AND NOT u.locked
 		WHERE (x.key IN (`+in+`) OR x.parent_key IS NOT NULL AND x.path >= $2 AND x.path < $3) AND ($4 = 0 OR m.user_key = $4)
 		AND m.key <> $5 AND m.key <> $6 AND `+grants(1),
 		append([]any{v.now.UnixMicro(), inside, until(inside), sc.user, sc.withoutMember, sc.withoutGrant}, args...)...)
 	type granting struct {
-		key, user     int64
-		inside, roles string
+		key, user, account int64
+		inside, roles      string
 	}
 	list, err := collect(rows, err, func(r rowScanner) (g granting, err error) {
-		err = r.Scan(&g.key, &g.user, &g.inside, &g.roles)
+		err = r.Scan(&g.key, &g.user, &g.account, &g.inside, &g.roles)
 		return
 	})
 	if err != nil {
@@ -233,6 +241,9 @@ func (v *reachView) seeGrants(sc reachScope, root int64, inside string, state *r
 		h, err := v.roles.of(g.roles)
 		if err != nil {
 			return err
+		}
+		if sc.user != 0 {
+			state.ways = append(state.ways, reachWay{g.key, g.account, g.inside})
 		}
 		u := state.users[g.user]
 		if u == nil {
@@ -251,15 +262,16 @@ func (v *reachView) seeGrants(sc reachScope, root int64, inside string, state *r
 
 // seeMembers marks what memberships in a root and below it lead into.
 func (v *reachView) seeMembers(sc reachScope, root int64, inside string, state *reachState) error {
-	rows, err := v.r.rows(v.ctx, `SELECT m.user_key, m.account_key, `+heldRoleKeys+` FROM accounts a CROSS JOIN memberships m
+	rows, err := v.r.rows(v.ctx, `SELECT m.key, m.user_key, m.account_key, `+heldRoleKeys+` FROM accounts a CROSS JOIN memberships m
 		JOIN users u ON u.key = m.user_key AND u.deleted_at IS NULL AND NOT u.locked
 		WHERE (a.key = $1 OR a.parent_key IS NOT NULL AND a.path >= $2 AND a.path < $3) AND a.deleted_at IS NULL AND m.account_key = a.key
 		AND NOT m.disabled AND m.status NOT IN ('inactive', 'invited') AND ($4 = 0 OR m.user_key = $4) AND m.key <> $5`, root, inside, until(inside), sc.user, sc.withoutMember)
 	type member struct {
 		accountUser
+		key   int64
 		roles string
 	}
-	list, err := collect(rows, err, func(r rowScanner) (m member, err error) { err = r.Scan(&m.user, &m.account, &m.roles); return })
+	list, err := collect(rows, err, func(r rowScanner) (m member, err error) { err = r.Scan(&m.key, &m.user, &m.account, &m.roles); return })
 	if err != nil {
 		return err
 	}
@@ -267,6 +279,9 @@ func (v *reachView) seeMembers(sc reachScope, root int64, inside string, state *
 		h, err := v.roles.of(m.roles)
 		if err != nil {
 			return err
+		}
+		if sc.user != 0 {
+			state.ways = append(state.ways, reachWay{membership: m.key, account: m.account})
 		}
 		u, slot := state.users[m.user], v.slot(m.account)
 		switch {

@@ -119,6 +119,8 @@ type WhyScene struct {
 	Answer     backoffice.PermissionAnswer
 	MayRevoke  []string // by path: where it is revoked; "" where that is not theirs
 	Reaches    []int64  // by path: how many accounts below its account it leads into
+	Remains    []backoffice.Remainder // by path: of all that it leads into
+	Earlier    []backoffice.PastGrant // access that is no more, the newest end first
 	Missing    []WhyMissing
 	// Asked are what was typed for a user and an account that were not found.
 	AskedUser, AskedAccount string
@@ -157,6 +159,20 @@ func grantGiven(p backoffice.AccessPath) string {
 		return ui.Date(p.Grant.At)
 	}
 	return ui.Date(p.Grant.At) + ", by " + p.Grant.By
+}
+
+// pastGrantGiven says when access that is no more was given, and by whom.
+func pastGrantGiven(p backoffice.PastGrant) string {
+	return "Given " + grantGiven(backoffice.AccessPath{At: p.Account, Grant: p.Grant}) + "."
+}
+
+// pastGrantEnded says how it ended, when, and by whom.
+func pastGrantEnded(p backoffice.PastGrant) string {
+	text := p.How + " on " + ui.Date(p.EndedAt)
+	if p.EndedBy != "" {
+		text += ", by " + p.EndedBy
+	}
+	return text + "."
 }
 
 // ReachScene is who can reach an account.
