@@ -11,7 +11,8 @@ import (
 	"sync"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the pgx driver
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
 
@@ -213,10 +214,11 @@ func sqliteOurs(ctx context.Context, path string) error {
 func (s *Store) openPostgres(ctx context.Context, dsn string, o Options) error {
 	s.dialect, s.index = postgresDialect, accountIndex{trigramsOf(postgresDialect, "accounts")}
 	s.people = trigramsOf(postgresDialect, "users")
-	db, err := sql.Open("pgx", dsn)
+	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return err
+		return fmt.Errorf("PostgreSQL does not answer: %w", err)
 	}
+	db := sql.OpenDB(stdlib.GetConnector(*config, stdlib.OptionAfterConnect(nameParameterTypes)))
 	s.write, s.read, s.turns = db, db, make(chan struct{}, 2)
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
