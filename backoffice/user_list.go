@@ -9,11 +9,12 @@ import (
 // UserRow is a line of the list of users: a user over all accounts.
 type UserRow struct {
 	User
-	Factors   MFAMethods // second factors that are enrolled
-	Accounts  int64      // outside of the bin
-	Roles     []string   // names of the roles held in them, the highest first
-	LastVisit time.Time  // zero when never; midnight exactly when only the day is known
-	Days      int64      // "Visits": distinct days with a visit, over all accounts
+	Factors      MFAMethods // second factors that are enrolled
+	Accounts     int64      // outside of the bin
+	Roles        []string   // names of the roles held in them, the highest first
+	Applications []string   // names of those that they have in them
+	LastVisit    time.Time  // zero when never; midnight exactly when only the day is known
+	Days         int64      // "Visits": distinct days with a visit, over all accounts
 }
 
 // UserSort names a column that the list of users can be sorted by.
@@ -31,14 +32,15 @@ const (
 )
 
 // UserFilter says which users a list shows, and in which order. The zero value
-// is every user who is not in the bin. Status, account and role are asked of
-// one membership.
+// is every user who is not in the bin. Status, account, role and application are
+// asked of one membership.
 type UserFilter struct {
 	Query string // part of a name or e-mail, or the beginning of an ID, as typed
 
-	Status    MembershipStatus // "": any
-	AccountID string
-	RoleID    string
+	Status        MembershipStatus // "": any
+	AccountID     string
+	RoleID        string
+	ApplicationID string
 
 	MFA      *bool // a second factor is enrolled
 	Verified *bool

@@ -29,6 +29,7 @@ func Statuses() []MembershipStatus {
 //	status=activated  or invited, pending, inactive: of one of the memberships
 //	account=ID        in this account
 //	role=ID           with this role
+//	application=ID    with this application
 //	mfa=yes           or no
 //	verified=yes      or no
 //	locked=yes        or no
@@ -88,6 +89,11 @@ func (q *UserQuery) set(name, value string) (reason string) {
 			return "it is no role"
 		}
 		q.RoleID = value
+	case "application":
+		if !ValidRoleKey(value) { // an ID is as plain as a key
+			return "it is no application"
+		}
+		q.ApplicationID = value
 	case "mfa":
 		return setChoice(&q.MFA, value, "yes", "no")
 	case "verified":
@@ -162,6 +168,7 @@ func (q UserQuery) Parameters() (list [][2]string) {
 	add("status", string(q.Status))
 	add("account", q.AccountID)
 	add("role", q.RoleID)
+	add("application", q.ApplicationID)
 	add("mfa", choice(q.MFA))
 	add("verified", choice(q.Verified))
 	add("locked", choice(q.Locked))
@@ -189,7 +196,7 @@ func (q UserQuery) Unfiltered() UserQuery {
 
 // Filters is how many filters are in force, the search not counted.
 func (q UserQuery) Filters() (n int) {
-	for _, set := range []bool{q.Status != "", q.AccountID != "", q.RoleID != "", q.MFA != nil, q.Verified != nil, q.Locked != nil,
+	for _, set := range []bool{q.Status != "", q.AccountID != "", q.RoleID != "", q.ApplicationID != "", q.MFA != nil, q.Verified != nil, q.Locked != nil,
 		q.CreatedDays > 0, q.ActiveDays > 0, q.DormantDays > 0, q.Without != ""} {
 		if set {
 			n++

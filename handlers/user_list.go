@@ -60,6 +60,9 @@ func (s *server) usersView(c *call, q backoffice.UserQuery) (views.UsersView, er
 	if v.Roles, err = c.store().RolesToGive(c.ctx()); err != nil {
 		return v, err
 	}
+	if v.Applications, err = c.store().ApplicationsByName(c.ctx()); err != nil {
+		return v, err
+	}
 	if v.Saved, err = s.savedViews(c, usersList); err != nil {
 		return v, err
 	}
@@ -95,6 +98,7 @@ var userExport = []struct {
 	{"Locked", func(r *backoffice.UserRow) string { return strconv.FormatBool(r.Locked) }},
 	{"Accounts", func(r *backoffice.UserRow) string { return strconv.FormatInt(r.Accounts, 10) }},
 	{"Roles", func(r *backoffice.UserRow) string { return strings.Join(r.Roles, ", ") }},
+	{"Applications", func(r *backoffice.UserRow) string { return strings.Join(r.Applications, ", ") }},
 	{"Verified", func(r *backoffice.UserRow) string { return strconv.FormatBool(r.Verified) }},
 	{"MFA", func(r *backoffice.UserRow) string { return strconv.FormatBool(r.Factors != 0) }},
 	{"Last visit", func(r *backoffice.UserRow) string {

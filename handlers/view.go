@@ -47,7 +47,7 @@ var usersList = viewList{"users", "Users", views.PartUsers, views.UsersPath,
 	func(v url.Values) string { return userQuery(v).Encode() },
 	func(c *call, v url.Values) string {
 		f := userQuery(v).UserFilter
-		role, account := f.RoleID, f.AccountID
+		role, account, application := f.RoleID, f.AccountID, f.ApplicationID
 		if role != "" {
 			if r, err := c.store().Role(c.ctx(), role); err == nil {
 				role = r.Name
@@ -58,7 +58,12 @@ var usersList = viewList{"users", "Users", views.PartUsers, views.UsersPath,
 				account = a.Name
 			}
 		}
-		return views.UsersSentence(f, role, account)
+		if application != "" {
+			if a, err := c.store().Application(c.ctx(), application); err == nil {
+				application = a.Name
+			}
+		}
+		return views.UsersSentence(f, role, account, application)
 	},
 	func(c *call, v url.Values) (int64, bool, error) {
 		return c.store().KnownUserTotal(c.ctx(), userQuery(v).UserFilter)

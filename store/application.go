@@ -75,11 +75,16 @@ func (s *Store) DefaultApplication(ctx context.Context) (backoffice.Application,
 	return scanApplication(s.query().row(ctx, selectApplications+` AND p.is_default`))
 }
 
+// ApplicationsByName returns the environment's applications by name.
+func (s *Store) ApplicationsByName(ctx context.Context) ([]backoffice.Application, error) {
+	rows, err := s.query().rows(ctx, selectApplications+` ORDER BY LOWER(p.name), p.key`)
+	return collect(rows, err, scanApplication)
+}
+
 // Applications returns the environment's applications by name, and how many
 // accounts have each.
 func (s *Store) Applications(ctx context.Context) ([]backoffice.ApplicationRow, error) {
-	rows, err := s.query().rows(ctx, selectApplications+` ORDER BY LOWER(p.name), p.key`)
-	list, err := collect(rows, err, scanApplication)
+	list, err := s.ApplicationsByName(ctx)
 	if err != nil {
 		return nil, err
 	}

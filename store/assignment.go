@@ -22,9 +22,10 @@ const (
 	assignedToAll = ` (p.is_default OR p.auto_assigned OR COALESCE(aa.auto_assigned, FALSE)) `
 	// assignmentPath is how p reaches a.
 	assignmentPath = ` CASE WHEN p.is_default THEN 'default' WHEN p.auto_assigned THEN 'environment' WHEN COALESCE(aa.auto_assigned, FALSE) THEN 'account' ELSE 'manual' END `
-	// byHand is the condition that p was given to user $1 in a.
-	byHand = ` EXISTS (SELECT 1 FROM user_applications ua WHERE ua.account_key = a.key AND ua.application_key = p.key AND ua.user_key = $1 AND ua.rests_at IS NULL) `
 )
+
+// byHand is the condition that p was given to user $1 in a.
+var byHand = givenTo("$1")
 
 // accountsWith counts the accounts outside of the bin that have an application.
 func accountsWith(ctx context.Context, r reader, a backoffice.Application) (n int64, err error) {

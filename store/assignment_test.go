@@ -380,3 +380,51 @@ func walkAssignments(t *testing.T, s *store.Store, clock *storetest.Clock, seed 
 	f.compare()
 	agree(t, s)
 }
+
+// The list of users tells of each which applications their memberships bring, and
+// is narrowed to those of one.
+func TestUsersByApplication(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		cmd := backoffice.CommandLine()
+		reseller(t, s)
+		hana := userNamed(t, s, "hana@nord.example")
+		wiki, mail := application(t, s, backoffice.Application{Name: "Wiki"}), application(t, s, backoffice.Application{Name: "Mail"})
+		expect := func(what string, id string, want ...string) {
+			t.Helper()
+			page, err := s.Users(ctx, backoffice.UserFilter{ApplicationID: id, Sort: backoffice.UsersByName, Asc: true}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var have []string
+			for _, r := range page.Rows {
+				have = append(have, fmt.Sprint(r.Email, r.Applications))
+			}
+			if !slices.Equal(have, want) || page.Total != int64(len(want)) {
+				t.Fatalf("%s: %q of %d, want %q", what, have, page.Total, want)
+			}
+		}
+		try := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		expect("nobody", wiki.ID)
+		try(s.SetAutoAssigned(ctx, cmd, wiki.ID, true))
+		expect("everybody", wiki.ID, "hana@nord.example[Wiki]", "sara@sued.example[Wiki]")
+		try(s.RemoveApplication(ctx, cmd, "sued", wiki.ID))
+		expect("but for sued", wiki.ID, "hana@nord.example[Wiki]")
+		if _, err := s.AssignApplications(ctx, cmd, "nord", []string{mail.ID}, false); err != nil {
+			t.Fatal(err)
+		}
+		expect("given to nobody yet", mail.ID)
+		try(s.GiveApplication(ctx, cmd, "nord", mail.ID, hana.ID))
+		expect("given by hand", mail.ID, "hana@nord.example[Mail Wiki]")
+		if _, err := s.AssignApplications(ctx, cmd, "sued", []string{mail.ID}, true); err != nil {
+			t.Fatal(err)
+		}
+		expect("and by account", mail.ID, "hana@nord.example[Mail Wiki]", "sara@sued.example[Mail]")
+		expect("no application", "nothing")
+		expect("all", "", "hana@nord.example[Mail Wiki]", "sara@sued.example[Mail]")
+	})
+}

@@ -133,6 +133,9 @@ func (s *Store) usersPage(ctx context.Context, f backoffice.UserFilter, cursor s
 	if err := s.nameRoles(ctx, found); err != nil {
 		return page, err
 	}
+	if err := s.nameApplications(ctx, found); err != nil {
+		return page, err
+	}
 	for i := range found {
 		page.Rows[i] = found[i].UserRow
 	}
@@ -373,7 +376,7 @@ func (s *Store) narrowUsers(l *listQuery, f backoffice.UserFilter, src userSourc
 	for _, domain := range f.Domains() {
 		l.add(`u.email NOT LIKE ` + l.arg("%@"+domain)) // a domain holds no wildcard
 	}
-	if f.Status == "" && f.AccountID == "" && f.RoleID == "" {
+	if f.Status == "" && f.AccountID == "" && f.RoleID == "" && f.ApplicationID == "" {
 		return
 	}
 	member := "SELECT 1 FROM memberships m WHERE m.user_key = u.key AND m.counted_at IS NOT NULL"
@@ -385,6 +388,9 @@ func (s *Store) narrowUsers(l *listQuery, f backoffice.UserFilter, src userSourc
 	}
 	if f.RoleID != "" {
 		member += " AND EXISTS (SELECT 1 FROM membership_roles mr WHERE mr.membership_key = m.key AND mr.role_key = (SELECT key FROM roles WHERE id = " + l.arg(f.RoleID) + "))"
+	}
+	if f.ApplicationID != "" {
+		member += " AND " + hasApplication(l.arg(f.ApplicationID))
 	}
 	l.add("EXISTS (" + member + ")")
 }
@@ -431,7 +437,14 @@ func (s *Store) userSource(ctx context.Context, f backoffice.UserFilter, now tim
 	if src.gather || src.none || src.short {
 		return src, nil
 	}
-	for _, k := range s.userKeysOf(f, now) {
+	var everywhere bool
+	if f.ApplicationID != "" {
+		if err := s.query().row(ctx, `SELECT COALESCE(MAX(CASE WHEN is_default OR auto_assigned THEN 1 ELSE 0 END), 0) > 0 FROM applications WHERE id = $1 AND deleted_at IS NULL`,
+			f.ApplicationID).Scan(&everywhere); err != nil {
+			return src, err
+		}
+	}
+	for _, k := range s.userKeysOf(f, everywhere, now) {
 		l := &listQuery{}
 		text := k.in(l)
 		few, err := s.few(ctx, text, l.args...)
@@ -446,8 +459,9 @@ func (s *Store) userSource(ctx context.Context, f backoffice.UserFilter, now tim
 	return src, nil
 }
 
-// userKeysOf are the indexes that hold all users whom the filter leaves.
-func (s *Store) userKeysOf(f backoffice.UserFilter, now time.Time) (list []keysFrom) {
+// userKeysOf are the indexes that hold all users whom the filter leaves; all says
+// that the application of the filter is everybody's.
+func (s *Store) userKeysOf(f backoffice.UserFilter, all bool, now time.Time) (list []keysFrom) {
 	add := func(text string, args ...any) { list = append(list, keysFrom{text, args}) }
 	today := backoffice.DayOf(now)
 	if f.AccountID != "" {
@@ -455,6 +469,9 @@ func (s *Store) userKeysOf(f backoffice.UserFilter, now time.Time) (list []keysF
 	}
 	if f.RoleID != "" {
 		add(`SELECT m.user_key FROM membership_roles mr JOIN memberships m ON m.key = mr.membership_key WHERE mr.role_key = (SELECT key FROM roles WHERE id = ?)`, f.RoleID)
+	}
+	if f.ApplicationID != "" && !all {
+		add(usersOfApplication, f.ApplicationID, f.ApplicationID)
 	}
 	switch f.Status {
 	case "":
@@ -624,6 +641,9 @@ func (s *Store) EachUserOf(ctx context.Context, ids []string, do func(backoffice
 			}
 		}
 		if err := s.nameRoles(ctx, found); err != nil {
+			return err
+		}
+		if err := s.nameApplications(ctx, found); err != nil {
 			return err
 		}
 		for _, u := range found {

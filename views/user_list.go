@@ -11,17 +11,18 @@ import (
 
 // UsersView is what the page of users shows.
 type UsersView struct {
-	Page    Page
-	Query   backoffice.UserQuery
-	Ignored []backoffice.IgnoredParameter // of the address
-	Users   backoffice.UserKPIs
-	KPIs    backoffice.KPIs // of accounts
-	List    backoffice.UsersPage
-	Account string // name of the account whose users are shown
-	Roles   []backoffice.Role
-	Saved   []SavedView
-	Now     time.Time
-	Editing bool // the filter form stands open on the page, for browsers without popovers
+	Page         Page
+	Query        backoffice.UserQuery
+	Ignored      []backoffice.IgnoredParameter // of the address
+	Users        backoffice.UserKPIs
+	KPIs         backoffice.KPIs // of accounts
+	List         backoffice.UsersPage
+	Account      string // name of the account whose users are shown
+	Roles        []backoffice.Role
+	Applications []backoffice.Application
+	Saved        []SavedView
+	Now          time.Time
+	Editing      bool // the filter form stands open on the page, for browsers without popovers
 	// Without is how many users the search alone finds, when with the filters it
 	// finds none.
 	Without  int64
@@ -158,6 +159,15 @@ func (v UsersView) roleName(id string) string {
 	return id
 }
 
+func (v UsersView) applicationName(id string) string {
+	for _, a := range v.Applications {
+		if a.ID == id {
+			return a.Name
+		}
+	}
+	return id
+}
+
 func (v UsersView) accountName() string {
 	if v.Account != "" {
 		return v.Account
@@ -175,6 +185,7 @@ func (v UsersView) chips() (list []chip) {
 	add(f.Status != "", "Status", f.Status.Label(), "status", func(q *backoffice.UserQuery) { q.Status = "" })
 	add(f.AccountID != "", "In", v.accountName(), "account", func(q *backoffice.UserQuery) { q.AccountID = "" })
 	add(f.RoleID != "", "Role", v.roleName(f.RoleID), "role", func(q *backoffice.UserQuery) { q.RoleID = "" })
+	add(f.ApplicationID != "", "Application", v.applicationName(f.ApplicationID), "application", func(q *backoffice.UserQuery) { q.ApplicationID = "" })
 	add(f.MFA != nil, "MFA", yesNo(f.MFA), "mfa", func(q *backoffice.UserQuery) { q.MFA = nil })
 	add(f.Verified != nil, "Verified", yesNo(f.Verified), "verified", func(q *backoffice.UserQuery) { q.Verified = nil })
 	add(f.Locked != nil, "Locked", yesNo(f.Locked), "locked", func(q *backoffice.UserQuery) { q.Locked = nil })
@@ -212,6 +223,7 @@ func (v UsersView) usersAre() string {
 	add(f.Status != "", "whose status is "+f.Status.Label())
 	add(f.AccountID != "", "in "+v.accountName())
 	add(f.RoleID != "", "with the role "+v.roleName(f.RoleID))
+	add(f.ApplicationID != "", "with the application "+v.applicationName(f.ApplicationID))
 	is(f.MFA, "with a second factor", "without a second factor")
 	is(f.Verified, "with a proved address", "whose address is not proved")
 	is(f.Locked, "locked", "not locked")
@@ -269,6 +281,17 @@ func (v UsersView) filterFields() []filterField {
 		roles = append(roles, ui.Option{Value: f.RoleID, Label: f.RoleID})
 	}
 	list := []filterField{{"status", "Status", string(f.Status), statuses}, {"role", "Role", f.RoleID, roles}}
+	if len(v.Applications) > 0 || f.ApplicationID != "" {
+		options, known := []ui.Option{{Label: "Any"}}, f.ApplicationID == ""
+		for _, a := range v.Applications {
+			options = append(options, ui.Option{Value: a.ID, Label: a.Name})
+			known = known || a.ID == f.ApplicationID
+		}
+		if !known {
+			options = append(options, ui.Option{Value: f.ApplicationID, Label: f.ApplicationID})
+		}
+		list = append(list, filterField{"application", "Application", f.ApplicationID, options})
+	}
 	for _, c := range []struct {
 		name, label string
 		b           *bool
@@ -284,7 +307,7 @@ func (v UsersView) filterFields() []filterField {
 	return append(list, filterField{"dormant", "Not seen", value, options})
 }
 
-var userFilterNames = []string{"status", "account", "role", "mfa", "verified", "locked", "created", "active", "dormant", "without"}
+var userFilterNames = []string{"status", "account", "role", "application", "mfa", "verified", "locked", "created", "active", "dormant", "without"}
 
 // rest lists the parameters of the view but for the named ones.
 func (v UsersView) rest(but ...string) (list []ui.Pair) {
@@ -393,7 +416,7 @@ func (v UsersView) userMenu() [][]ui.ItemProps {
 
 // UsersSentence says which users a filter leaves, whose role and account have
 // these names: "Every user whose name, e-mail or ID has “ana”, and who is locked."
-func UsersSentence(f backoffice.UserFilter, role, account string) string {
+func UsersSentence(f backoffice.UserFilter, role, account, application string) string {
 	var parts []string
 	add := func(set bool, s string) {
 		if set {
@@ -410,6 +433,7 @@ func UsersSentence(f backoffice.UserFilter, role, account string) string {
 	add(f.Status != "", "who is “"+f.Status.Label()+"”")
 	add(f.AccountID != "", "who is in "+account)
 	add(f.RoleID != "", "who has the role "+role)
+	add(f.ApplicationID != "", "who has the application "+application)
 	is(f.MFA, "who has MFA", "who has no MFA")
 	is(f.Verified, "who is verified", "who is not verified")
 	is(f.Locked, "who is locked", "who is not locked")

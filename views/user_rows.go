@@ -79,7 +79,13 @@ func (u UserRows) appendRow(b []byte, r *backoffice.UserRow) []byte {
 	b = ui.AppendDate(b, r.CreatedAt)
 	b = append(b, `</td><td class="w-count c-mid right">`...)
 	b = ui.AppendNumber(b, r.Accounts)
-	b = append(b, `</td><td class="w-roles c-wide"><div class="cut">`...)
+	b = append(b, `</td><td class="w-apps c-wide"><div class="cut">`...)
+	if len(r.Applications) == 0 {
+		b = append(b, rowNothing...)
+	} else {
+		b = appendNames(b, r.Applications)
+	}
+	b = append(b, `</div></td><td class="w-roles c-wide"><div class="cut">`...)
 	if len(r.Roles) == 0 {
 		b = append(b, rowNothing...)
 	} else {
@@ -133,7 +139,11 @@ func (u UserRows) appendRoles(b []byte, r *backoffice.UserRow) []byte {
 	if len(r.Roles) == 0 {
 		return append(b, "no roles"...)
 	}
-	for i, name := range r.Roles {
+	return appendNames(b, r.Roles)
+}
+
+func appendNames(b []byte, names []string) []byte {
+	for i, name := range names {
 		if i > 0 {
 			b = append(b, ", "...)
 		}
