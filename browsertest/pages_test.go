@@ -103,6 +103,7 @@ func TestEveryPage(t *testing.T) {
 		t.Fatalf("no user in %s: %v", id, err)
 	}
 	user := people.Rows[0].ID
+	furnishApplications(t, w, id)
 	pictures := os.Getenv("STEWARD_TEST_PICTURES")
 	for _, dark := range []bool{false, true} {
 		scheme := map[bool]string{false: "light", true: "dark"}[dark]

@@ -80,6 +80,7 @@ func furnishUsers(t *testing.T, w *site) map[string]string {
 func TestEveryPageOfUsers(t *testing.T) {
 	w := newSite(t, owner())
 	ids := furnishUsers(t, w)
+	furnishApplications(t, w, "nord")
 	if err := w.store.SaveSignUpSettings(ctx, backoffice.CommandLine(), backoffice.SignUpSettings{Open: true, Verify: true}); err != nil {
 		t.Fatal(err)
 	}

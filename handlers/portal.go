@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -120,7 +121,12 @@ func (s *server) showPortal(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.render(http.StatusOK, page, views.PortalPage(views.PortalScene{Page: page, In: c.in.SignedInUser, Account: account,
+	applications, err := c.store().UserApplications(c.ctx(), c.actor.Key, account.Key)
+	if err != nil {
+		return err
+	}
+	applications = slices.DeleteFunc(applications, func(a backoffice.UserApplication) bool { return !a.Active })
+	return c.render(http.StatusOK, page, views.PortalPage(views.PortalScene{Page: page, In: c.in.SignedInUser, Account: account, Applications: applications,
 		ReadsUsers: c.actor.MayHere(backoffice.ReadUsers), Now: s.now()}))
 }
 

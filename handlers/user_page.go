@@ -33,6 +33,9 @@ func (c *call) wholeUser(u backoffice.UserDetails) (views.UserScene, error) {
 	if scene.Memberships, err = st.UserMemberships(ctx, u.Key); err != nil {
 		return scene, err
 	}
+	if scene.Applications, scene.MoreApplications, err = st.ApplicationsOf(ctx, u.Key); err != nil {
+		return scene, err
+	}
 	sessions, err := st.UserSessions(ctx, u.Key)
 	if err != nil {
 		return scene, err

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"slices"
+
+	"steward/backoffice"
 )
 
 // hasApplication is the condition that the membership m brings its user the
@@ -73,3 +75,21 @@ const usersOfApplication = `SELECT ua.user_key FROM user_applications ua JOIN ap
 	WHERE p.id = ? AND p.deleted_at IS NULL AND NOT p.is_default AND NOT p.auto_assigned
 	UNION ALL SELECT m.user_key FROM applications p JOIN account_applications aa ON aa.application_key = p.key AND aa.auto_assigned JOIN memberships m ON m.account_key = aa.account_key
 	WHERE p.id = ? AND p.deleted_at IS NULL AND NOT p.is_default AND NOT p.auto_assigned`
+
+// ApplicationsOf returns the applications that a user has, account by account: in
+// those of their memberships and in the nearest that grants lead into; more says
+// that there are others. Inactive ones are included.
+func (s *Store) ApplicationsOf(ctx context.Context, userKey int64) (list []backoffice.UserApplication, more bool, err error) {
+	open, more, err := s.Standings(ctx, userKey, "")
+	if err != nil {
+		return nil, false, err
+	}
+	for _, standing := range open {
+		here, err := s.UserApplications(ctx, userKey, standing.Account.Key)
+		if err != nil {
+			return nil, false, err
+		}
+		list = append(list, here...)
+	}
+	return list, more, nil
+}

@@ -17,12 +17,14 @@ type UserScene struct {
 	Secure   bool // the secure metadata may be seen
 	Days     int  // of the chart
 
-	Memberships []backoffice.UserMembership
-	Sessions    []UserSessionLine
-	MFA         backoffice.MFA
-	Visits      AccountVisits
-	Events      RecentEventsProps
-	Edit        *UserDetailsEdit // the form in place of the details
+	Memberships      []backoffice.UserMembership
+	Applications     []backoffice.UserApplication
+	MoreApplications bool // from accounts that are not listed
+	Sessions         []UserSessionLine
+	MFA              backoffice.MFA
+	Visits           AccountVisits
+	Events           RecentEventsProps
+	Edit             *UserDetailsEdit // the form in place of the details
 }
 
 // Sections of the page.
@@ -36,7 +38,7 @@ const (
 
 // UserSectionIDs are the sections that are replaced one by one.
 func UserSectionIDs() []string {
-	return []string{UserAccountsID, UserEngagementID, UserSessionsID, UserDetailsID, UserFactorsID}
+	return []string{UserAccountsID, UserApplicationsID, UserEngagementID, UserSessionsID, UserDetailsID, UserFactorsID}
 }
 
 // UserDetailsEdit is the form that changes who a user is, as it was typed.
