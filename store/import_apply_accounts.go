@@ -201,7 +201,19 @@ func (g *accountGroup) change(row *applyRow, in backoffice.ImportedAccount) erro
 	if row.undo, err = json.Marshal(undoAccount{importedOf(before), after.Version, after.MetadataVersion}); err != nil {
 		return err
 	}
-	return t.saveAccount(before, after)
+	return t.saveImported(before, after)
+}
+
+// saveImported saves an account that an import changes, or its undo: where that
+// takes reach, sessions of who comes in no more end, as when it is moved by hand.
+func (t *tx) saveImported(before, after backoffice.Account) error {
+	if err := t.saveAccount(before, after); err != nil {
+		return err
+	}
+	if after.ParentKey == before.ParentKey && (after.IsReseller || !before.IsReseller) {
+		return nil
+	}
+	return t.endUnreachable(after.Key)
 }
 
 // importedOf returns the row that would bring an account as it is.

@@ -336,7 +336,7 @@ func (t *tx) undoAccountChange(row *applyRow) error {
 		after.MetadataVersion++
 	}
 	after.Version++
-	return t.saveAccount(before, after)
+	return t.saveImported(before, after)
 }
 
 // undoParent finds the parent that an account had; it says why it cannot come
