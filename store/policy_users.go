@@ -82,7 +82,8 @@ type PolicyTouch struct {
 }
 
 // PolicyTouched counts whom other rules for an account would touch: its users
-// and those of all sub-accounts below, which inherit.
+// and those of all sub-accounts below, which inherit, by membership and by grants
+// from above.
 func (s *Store) PolicyTouched(ctx context.Context, p PolicyState, rules backoffice.PolicyRules) (PolicyTouch, error) {
 	if p.Account.Key == 0 {
 		return s.environmentTouched(ctx, p, rules)
@@ -148,70 +149,6 @@ const branch = `WITH RECURSIVE branch (key, parent_key, level) AS (
 	UNION ALL
 	SELECT a.key, a.parent_key, branch.level + 1 FROM branch JOIN accounts a ON a.parent_key = branch.key
 	WHERE a.deleted_at IS NULL AND branch.level < 64)`
-
-// branchUsers lists the users of a branch with the policies of all accounts
-// that they are held by; shift answers for accounts of the branch.
-func (s *Store) branchUsers(ctx context.Context, p PolicyState, shift func(account int64) (backoffice.PolicyShift, bool)) ([]backoffice.PolicyUser, error) {
-	rows, err := s.query().rows(ctx, branch+`, touched (user_key) AS (
-			SELECT DISTINCT m.user_key FROM branch b JOIN memberships m ON m.account_key = b.key JOIN users u ON u.key = m.user_key
-			WHERE NOT m.disabled AND NOT u.locked),
-		elsewhere (key) AS (
-			SELECT DISTINCT m.account_key FROM touched t JOIN memberships m ON m.user_key = t.user_key JOIN accounts a ON a.key = m.account_key
-			WHERE `+heldBy+` AND a.deleted_at IS NULL AND m.account_key NOT IN (SELECT key FROM branch)),
-		up (account, key, parent_key, level) AS (
-			SELECT a.key, a.key, a.parent_key, 0 FROM elsewhere e JOIN accounts a ON a.key = e.key
-			UNION ALL
-			SELECT up.account, p.key, p.parent_key, up.level + 1 FROM up JOIN accounts p ON p.key = up.parent_key WHERE up.level < 64)
-		SELECT up.account, up.level, p.version, `+policyColumns.names("p.")+` FROM up JOIN policies p ON p.account_key = up.key
-		ORDER BY up.account, up.level DESC`, p.Account.Key)
-	chains, err := policyChains(rows, err)
-	if err != nil {
-		return nil, err
-	}
-	bare := backoffice.Resolve(p.environment, nil, backoffice.NamedRules{}).Policy
-	outside := map[int64]backoffice.Policy{}
-	for account, chain := range chains {
-		outside[account] = backoffice.Resolve(p.environment, chain, backoffice.NamedRules{}).Policy
-	}
-	rows, err = s.query().rows(ctx, branch+`, touched (user_key) AS (
-			SELECT DISTINCT m.user_key FROM branch b JOIN memberships m ON m.account_key = b.key JOIN users u ON u.key = m.user_key
-			WHERE NOT m.disabled AND NOT u.locked)
-		SELECT m.user_key, m.account_key, m.status = 'activated', u.factors FROM touched t JOIN memberships m ON m.user_key = t.user_key
-		JOIN users u ON u.key = m.user_key JOIN accounts a ON a.key = m.account_key WHERE NOT m.disabled AND a.deleted_at IS NULL ORDER BY m.user_key`, p.Account.Key)
-	type pair struct {
-		user, account int64
-		accepted      bool
-		factors       int64
-	}
-	pairs, err := collect(rows, err, func(r rowScanner) (v pair, err error) {
-		err = r.Scan(&v.user, &v.account, &v.accepted, &v.factors)
-		return
-	})
-	if err != nil {
-		return nil, err
-	}
-	var users []backoffice.PolicyUser
-	last := int64(0)
-	for _, v := range pairs {
-		if v.user != last {
-			users, last = append(users, backoffice.PolicyUser{Enrolled: backoffice.MFAMethods(v.factors)}), v.user
-		}
-		u := &users[len(users)-1]
-		if here, ok := shift(v.account); ok {
-			u.Reached = append(u.Reached, here)
-			continue
-		}
-		if !v.accepted {
-			continue
-		}
-		there, ok := outside[v.account]
-		if !ok {
-			there = bare
-		}
-		u.Elsewhere = append(u.Elsewhere, there)
-	}
-	return users, nil
-}
 
 // environmentTouched counts over all accounts. Who must enrol is only asked for
 // when forcing MFA begins, and only for as long as the context allows.

@@ -219,7 +219,7 @@ func (v *reachView) seeGrants(sc reachScope, root int64, inside string, state *r
 	in, args := keyList(append(above, root), 7)
 	rows, err := v.r.rows(v.ctx, `SELECT m.key, m.user_key, x.key, x.path || x.key || '/', `+heldRoleKeys+` FROM accounts x CROSS JOIN memberships m LEFT JOIN grants g ON g.membership_key = m.key
 		JOIN users u ON u.key = m.user_key AND u.deleted_at IS NULL AND NOT u.locked
-		WHERE (x.key IN (`+in+`) OR x.parent_key IS NOT NULL AND x.path >= $2 AND x.path < $3) AND ($4 = 0 OR m.user_key = $4)
+		WHERE (x.key IN (`+in+`) OR x.parent_key IS NOT NULL AND x.path >= $2 AND x.path < $3) AND (CAST($4 AS BIGINT) = 0 OR m.user_key = $4)
 		AND m.key <> $5 AND m.key <> $6 AND `+grants(1),
 		append([]any{v.now.UnixMicro(), inside, until(inside), sc.user, sc.withoutMember, sc.withoutGrant}, args...)...)
 	type granting struct {
@@ -265,7 +265,7 @@ func (v *reachView) seeMembers(sc reachScope, root int64, inside string, state *
 	rows, err := v.r.rows(v.ctx, `SELECT m.key, m.user_key, m.account_key, `+heldRoleKeys+` FROM accounts a CROSS JOIN memberships m
 		JOIN users u ON u.key = m.user_key AND u.deleted_at IS NULL AND NOT u.locked
 		WHERE (a.key = $1 OR a.parent_key IS NOT NULL AND a.path >= $2 AND a.path < $3) AND a.deleted_at IS NULL AND m.account_key = a.key
-		AND NOT m.disabled AND m.status NOT IN ('inactive', 'invited') AND ($4 = 0 OR m.user_key = $4) AND m.key <> $5`, root, inside, until(inside), sc.user, sc.withoutMember)
+		AND NOT m.disabled AND m.status NOT IN ('inactive', 'invited') AND (CAST($4 AS BIGINT) = 0 OR m.user_key = $4) AND m.key <> $5`, root, inside, until(inside), sc.user, sc.withoutMember)
 	type member struct {
 		accountUser
 		key   int64
