@@ -30,6 +30,12 @@ const (
 	ChangeLinkToken    Purpose = "change-link"
 	ReturnLinkToken    Purpose = "return-link"
 
+	OpenIDRequest Purpose = "openid-request"
+	OpenIDBrowser Purpose = "openid-browser" // that an application's request is bound to
+	OpenIDCode    Purpose = "openid-code"
+	RefreshHandle Purpose = "refresh-handle" // part of a refresh token that stays
+	RefreshSecret Purpose = "refresh-secret" // part that changes with each use
+
 	PendingStaffToken     Purpose = "pending-staff-sign-in"
 	PasskeyChallengeToken Purpose = "passkey-challenge"
 	InvitationToken       Purpose = "invitation"

@@ -28,6 +28,7 @@ func (m SignInMethod) Label() string {
 // UserSession is a user signed in to one account.
 type UserSession struct {
 	ID        string
+	SignIn    string    // ID of the session that the sign-in began with; switching the account keeps it
 	CreatedAt time.Time // of the sign-in; switching the account keeps it
 	SeenAt    time.Time
 	ProvedAt  time.Time // when a credential was shown last

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -315,6 +316,9 @@ func TestAttack_T51_CrossSite(t *testing.T) {
 						want = http.StatusUnauthorized
 					}
 					// A method that an address of the API does not take is told to everybody.
+					if slices.Contains(fromAnywhere, e.Path) && got.Status != http.StatusForbidden {
+						continue // nothing may change all the same
+					}
 					if got.Status != want && !(e.Scope != "" && method != e.Method && (got.Status == http.StatusNotFound || got.Status == http.StatusMethodNotAllowed)) {
 						t.Errorf("%s %s, %s: %d, want %d", method, path, name, got.Status, want)
 					}

@@ -51,6 +51,21 @@ var publicRoutes = []string{
 	"GET /sign-in/address",         // opened by a one-use link
 	"POST /sign-in/address/restoration",
 	"POST /sign-out",
+	"GET /.well-known/openid-configuration", // machines ask
+	"GET /oauth/keys",
+	"POST /oauth/token", // by a code, a refresh token or a secret
+	"GET /oauth/userinfo",
+	"POST /oauth/userinfo",     // by an access token
+	"POST /oauth/introspect",   // by a secret
+	"POST /oauth/revoke",       // by a token, and a secret where there is one
+	"GET /oauth/authorize",     // where applications send their users
+	"POST /oauth/authorize",    // leads to the same by GET
+	"GET /oauth/logout",        //
+	"POST /oauth/logout",       //
+	"GET /sign-in/application", // for a request that an application began in this browser
+	"POST /sign-in/application",
+	"POST /sign-in/application/somebody-else",
+	"POST /sign-out/application",
 	"GET /invitation", // opened by a one-use link
 	"POST /invitation",
 	"POST /invitation/code",
@@ -134,7 +149,15 @@ var readingPosts = []string{"POST /backoffice/theme", "POST /backoffice/selectio
 var deadWithoutLink = []string{"GET /backoffice/setup", "POST /backoffice/setup", "GET /backoffice/staff-setup", "POST /backoffice/staff-setup", "GET /sign-in/link", "POST /sign-in/link/use",
 	"GET /sign-in/reset", "POST /sign-in/reset/password", "GET /invitation", "POST /invitation", "POST /invitation/code",
 	"GET /sign-up", "POST /sign-up", "GET /sign-up/verify", "POST /sign-up/verify", "GET /profile/address/confirm", "POST /profile/address/confirm",
-	"GET /sign-in/address", "POST /sign-in/address/restoration"}
+	"GET /sign-in/address", "POST /sign-in/address/restoration",
+	"GET /sign-in/application", "POST /sign-in/application", "POST /sign-in/application/somebody-else"}
+
+// byToken answer 401 to whoever shows neither a token nor a secret.
+var byToken = []string{"POST /oauth/token", "GET /oauth/userinfo", "POST /oauth/userinfo", "POST /oauth/introspect", "POST /oauth/revoke"}
+
+// fromAnywhere may be posted to by other sites: what reads no cookie, and what
+// leads to the same by GET.
+var fromAnywhere = []string{"/oauth/token", "/oauth/userinfo", "/oauth/introspect", "/oauth/revoke", "/oauth/authorize", "/oauth/logout"}
 
 func gateFor(t *testing.T) *site {
 	t.Helper()
@@ -303,7 +326,7 @@ func (w *site) allowed(e handlers.Entry, a *attacker, o objects) {
 		}
 		return
 	}
-	wrong := got.Status >= 500 || got.Status == http.StatusForbidden || got.Status == http.StatusUnauthorized
+	wrong := got.Status >= 500 || got.Status == http.StatusForbidden || got.Status == http.StatusUnauthorized && !slices.Contains(byToken, e.Method+" "+e.Path)
 	if !slices.Contains(deadWithoutLink, e.Method+" "+e.Path) {
 		wrong = wrong || got.Status == http.StatusNotFound
 	}

@@ -113,7 +113,7 @@ func (s *server) fail(err error, ec echo.Context) {
 
 // usersPath reports whether an address is one for users of accounts.
 func usersPath(path string) bool {
-	for _, part := range []string{"/portal", "/profile", "/sign-in", "/sign-out", "/invitation"} {
+	for _, part := range []string{"/portal", "/profile", "/sign-in", "/sign-out", "/invitation", "/oauth"} {
 		if path == part || strings.HasPrefix(path, part+"/") {
 			return true
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"steward/federation"
 	"steward/static"
 )
 
@@ -70,15 +71,21 @@ func (s *server) outer(next http.Handler) http.Handler {
 			http.Error(rec, "Steward answers at "+s.PublicURL.String()+". Open that address, or set --public-url to the one you want to use.", http.StatusMisdirectedRequest)
 			return
 		}
-		if len(r.URL.RawQuery) > queryLimit {
+		if len(r.URL.RawQuery) > queryLimit && (path != federation.LogoutPath || len(r.URL.RawQuery) > logoutQueryLimit) {
 			http.Error(rec, "The address is too long.", http.StatusRequestURITooLong)
 			return
 		}
-		if !strings.HasPrefix(path, "/api/") {
+		// What shows no cookie may come from anywhere. What an application posts to have
+		// a user sign in or out is asked again by GET.
+		if !strings.HasPrefix(path, "/api/") && !federation.Machine(path) && path != federation.AuthorizePath && path != federation.LogoutPath {
 			if err := cross.Check(r); err != nil || !s.ownOrigin(r) {
 				http.Error(rec, "This request came from another site and was refused.", http.StatusForbidden)
 				return
 			}
+		}
+		if r.Method == http.MethodOptions && federation.Machine(path) {
+			s.provider.ServeHTTP(rec, r) // a browser asks whether a script of an application may
+			return
 		}
 		if !s.largeBody(path) {
 			r.Body = http.MaxBytesReader(rec, r.Body, bodyLimit)

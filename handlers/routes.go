@@ -53,6 +53,7 @@ func (s *server) routes() []route {
 	}
 	list = append(list, s.signInRoutes()...)
 	list = append(list, s.signInLinkRoutes()...)
+	list = append(list, s.openIDRoutes()...)
 	list = append(list, s.signUpRoutes()...)
 	list = append(list, s.addressLinkRoutes()...)
 	list = append(list, s.addressReturnRoutes()...)

@@ -21,6 +21,7 @@ import (
 
 	"steward/auth"
 	"steward/backoffice"
+	"steward/federation"
 	"steward/handlers/api"
 	"steward/static"
 	"steward/store"
@@ -57,6 +58,7 @@ type server struct {
 	sessions *auth.SessionStore
 	users    *auth.UserSessions
 	throttle auth.Throttle
+	provider *federation.Provider
 
 	passkeys    auth.Passkeys
 	hasPasskeys bool // the public address can have some
@@ -84,6 +86,7 @@ func build(o Options) (*server, http.Handler, error) {
 	s.sessions = auth.NewSessionStore(o.Store, o.PublicURL, o.Store.Now)
 	s.users = auth.NewUserSessions(o.Store, o.PublicURL, o.Store.Now)
 	s.throttle = auth.NewThrottle(o.Store)
+	s.provider = federation.New(o.PublicURL, o.Store, o.Store.Now)
 	s.passkeys, s.hasPasskeys = auth.NewPasskeys(o.PublicURL, "Steward")
 	e := s.echo
 	e.HideBanner, e.HidePort = true, true

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"steward/auth"
@@ -68,12 +69,22 @@ func (s *server) dropWayIn(c *call) { c.SetCookie(s.cookie(s.cookieName("way-in"
 // every one.
 func (s *server) showAddress(c *call) error {
 	next := c.QueryParam("next")
-	if _, ok, err := s.users.Current(c.Request()); err != nil {
+	w, _ := s.wayIn(c)
+	if c.QueryParam("change") != "" {
+		next = w.Next
+	}
+	if in, ok, err := s.users.Current(c.Request()); err != nil {
 		return err
 	} else if ok {
-		return c.Redirect(http.StatusSeeOther, s.safeNext(next, "/portal"))
+		// An application may want the credentials of who is signed in to be shown again.
+		a, waits, err := s.askedFor(c, next)
+		if err != nil {
+			return err
+		}
+		if !waits || a.Satisfied(in.SignedInUser) {
+			return c.Redirect(http.StatusSeeOther, s.safeNext(next, "/portal"))
+		}
 	}
-	w, _ := s.wayIn(c)
 	return s.addressPage(c, http.StatusOK, views.Address{Email: w.Email, Next: next})
 }
 
@@ -231,6 +242,11 @@ func (s *server) goOnFrom(c *call, p store.PendingSignIn, hash []byte) error {
 	if err != nil {
 		return err
 	}
+	if step := p.Step(); (step == backoffice.StepEnter || step == backoffice.StepChoose) && p.Facts.Chosen == "" {
+		if done, err := s.goOnToApplication(c, p, hash); done {
+			return err
+		}
+	}
 	if p.Step() == backoffice.StepEnter && len(invited) == 0 {
 		for _, standing := range p.Facts.Accounts {
 			if standing.Enters() && (p.Facts.Chosen == "" || p.Facts.Chosen == standing.Account.ID) {
@@ -331,6 +347,14 @@ func (s *server) showChoice(c *call) error {
 		}
 		choice.Invited = nil
 	}
+	if a, waits, err := s.askedFor(c, p.Next); err != nil {
+		return err
+	} else if waits && c.QueryParam("portal") == "" {
+		choice.Application = a.Application.Name
+		if choice.Accounts, choice.More, _, err = c.store().EntryAccounts(c.ctx(), p.User.Key, a.Application.Key, choice.Query); err != nil {
+			return err
+		}
+	}
 	return c.gatePage(http.StatusOK, views.ChoicePage(s.gate(c, "Choose an account"), choice))
 }
 
@@ -371,14 +395,22 @@ func (s *server) showStop(c *call) error {
 
 // cancelSignIn gives up a sign-in under way.
 func (s *server) cancelSignIn(c *call) error {
+	to := "/sign-in"
 	if hash, ok := s.users.Pending(c.Request()); ok {
+		p, err := c.store().PendingSignIn(c.ctx(), hash)
+		if err != nil && !errors.Is(err, backoffice.ErrNotFound) {
+			return err
+		}
+		if p.Next != "" {
+			to += "?next=" + url.QueryEscape(p.Next)
+		}
 		if err := c.store().EndPending(c.ctx(), hash); err != nil {
 			return err
 		}
 	}
 	s.users.SetPending(c.Response(), "")
 	s.dropWayIn(c)
-	return c.Redirect(http.StatusSeeOther, s.link("/sign-in"))
+	return c.Redirect(http.StatusSeeOther, s.link(to))
 }
 
 // signOutUser ends the session, if there is one, and empties what the browser

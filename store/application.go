@@ -439,6 +439,8 @@ func (s *Store) PurgeApplications(ctx context.Context, limit int) (n int, err er
 				`DELETE FROM user_applications WHERE application_key = $1`,
 				`DELETE FROM account_applications WHERE application_key = $1`,
 				`DELETE FROM application_secrets WHERE application_key = $1`,
+				`DELETE FROM openid_requests WHERE application_key = $1`,
+				`DELETE FROM openid_families WHERE application_key = $1`,
 				`DELETE FROM application_logos WHERE application_key = $1`,
 				`DELETE FROM applications WHERE key = $1`,
 			} {

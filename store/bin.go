@@ -90,6 +90,9 @@ func (t *tx) binAccount(a backoffice.Account, deletion string) error {
 	if _, err := t.exec(`DELETE FROM user_sessions WHERE account_key = $1`, a.Key); err != nil {
 		return err
 	}
+	if err := t.endFamilies(`account_key = $2`, a.Key); err != nil {
+		return err
+	}
 	if err := t.uncountMemberships(a.Key); err != nil {
 		return err
 	}
@@ -386,6 +389,7 @@ func (s *Store) Purge(ctx context.Context, limit int) (n int, err error) {
 				`DELETE FROM resting_grants WHERE account_key = $1`,
 				`DELETE FROM user_applications WHERE account_key = $1`,
 				`DELETE FROM account_applications WHERE account_key = $1`,
+				`DELETE FROM openid_families WHERE account_key = $1`,
 				`DELETE FROM former_members WHERE account_key = $1`,
 				`DELETE FROM replaced_roles WHERE role_key IN (SELECT key FROM roles WHERE account_key = $1)`,
 				`DELETE FROM roles WHERE account_key = $1`,

@@ -38,6 +38,9 @@ func (s *Store) Forget(ctx context.Context) error {
 		if err := t.restExpired(); err != nil {
 			return err
 		}
+		if err := t.forgetOpenID(); err != nil {
+			return err
+		}
 		return t.forgetMails()
 	})
 }

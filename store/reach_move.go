@@ -79,7 +79,8 @@ func (s *Store) MoveAccounts(ctx context.Context, actor backoffice.Actor, ids []
 // endUnreachableOf ends the sessions of a user in accounts that they do not come
 // into any more: those below an account that they have left.
 func (t *tx) endUnreachableOf(user int64) error {
-	rows, err := t.rows(t.ctx, `SELECT DISTINCT account_key FROM user_sessions WHERE user_key = $1`, user)
+	rows, err := t.rows(t.ctx, `SELECT account_key FROM user_sessions WHERE user_key = $1
+		UNION SELECT account_key FROM openid_families WHERE user_key = $1 AND ended_at IS NULL`, user)
 	accounts, err := collect(rows, err, scanKey)
 	if err != nil {
 		return err
@@ -92,7 +93,7 @@ func (t *tx) endUnreachableOf(user int64) error {
 		if err != nil && !errors.Is(err, backoffice.ErrNotFound) {
 			return err
 		}
-		if _, err := t.exec(`DELETE FROM user_sessions WHERE user_key = $1 AND account_key = $2`, user, account); err != nil {
+		if err := t.endThere(user, account); err != nil {
 			return err
 		}
 	}

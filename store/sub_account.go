@@ -475,8 +475,9 @@ func (t *tx) endUnreachable(root int64) error {
 		return err
 	}
 	inside := path + strconv.FormatInt(root, 10) + "/"
-	rows, err := t.rows(t.ctx, `SELECT DISTINCT s.user_key, s.account_key FROM user_sessions s JOIN accounts a ON a.key = s.account_key
-		WHERE a.key = $1 OR a.parent_key IS NOT NULL AND a.path >= $2 AND a.path < $3`, root, inside, until(inside))
+	const below = ` JOIN accounts a ON a.key = s.account_key WHERE (a.key = $1 OR a.parent_key IS NOT NULL AND a.path >= $2 AND a.path < $3) `
+	rows, err := t.rows(t.ctx, `SELECT s.user_key, s.account_key FROM user_sessions s`+below+`
+		UNION SELECT s.user_key, s.account_key FROM openid_families s`+below+`AND s.ended_at IS NULL`, root, inside, until(inside))
 	list, err := collect(rows, err, func(r rowScanner) (v accountUser, err error) { err = r.Scan(&v.user, &v.account); return })
 	if err != nil {
 		return err
@@ -489,7 +490,7 @@ func (t *tx) endUnreachable(root int64) error {
 		if err == nil && standing.Enters() {
 			continue
 		}
-		if _, err := t.exec(`DELETE FROM user_sessions WHERE user_key = $1 AND account_key = $2`, v.user, v.account); err != nil {
+		if err := t.endThere(v.user, v.account); err != nil {
 			return err
 		}
 	}

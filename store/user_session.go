@@ -11,6 +11,7 @@ import (
 
 var userSessionColumns = columns[backoffice.UserSession]{
 	{"id", func(s *backoffice.UserSession) any { return &s.ID }},
+	{"sign_in", func(s *backoffice.UserSession) any { return &s.SignIn }},
 	{"created_at", func(s *backoffice.UserSession) any { return micros{&s.CreatedAt} }},
 	{"seen_at", func(s *backoffice.UserSession) any { return micros{&s.SeenAt} }},
 	{"proved_at", func(s *backoffice.UserSession) any { return micros{&s.ProvedAt} }},
@@ -24,7 +25,7 @@ var (
 	selectUserSession = `SELECT ` + userSessionColumns.names("x.") + `, x.account_key, u.key, ` + userColumns.names("u.") +
 		` FROM user_sessions x JOIN users u ON u.key = x.user_key WHERE x.token_hash = $1 AND u.deleted_at IS NULL`
 	insertUserSession = `INSERT INTO user_sessions (` + userSessionColumns.names("") + `, token_hash, user_key, account_key) VALUES (` +
-		userSessionColumns.params(1) + `, $9, $10, $11)`
+		userSessionColumns.params(1) + `, $10, $11, $12)`
 )
 
 // FindUserSession returns what a request of a user is judged by: everything is
@@ -105,6 +106,7 @@ func (s *Store) EnterAccount(ctx context.Context, in SignIn, accountID string) (
 		}
 		session := in.Session
 		session.ID, session.Method, session.MFAAt = newID(), p.Facts.Method, p.Facts.MFAAt
+		session.SignIn = session.ID
 		session.CreatedAt, session.SeenAt, session.ProvedAt = t.now, t.now, t.now
 		if session.MFAAt.IsZero() && session.Method == backoffice.ByPasskey {
 			session.MFAAt = t.now
@@ -167,8 +169,20 @@ func (s *Store) SwitchAccount(ctx context.Context, old, hash []byte, accountID, 
 // enter writes a session of an account and what follows from it.
 func (t *tx) enter(u backoffice.User, in backoffice.Standing, session backoffice.UserSession, hash, replaces []byte) (x backoffice.SignedInUser, err error) {
 	if replaces != nil {
-		if _, err := t.exec(`DELETE FROM user_sessions WHERE token_hash = $1`, replaces); err != nil {
+		// What applications have of the session stays with its user, who goes on.
+		var user int64
+		var signIn string
+		err := t.get(`DELETE FROM user_sessions WHERE token_hash = $1 RETURNING user_key, sign_in`, replaces).Scan(&user, &signIn)
+		switch {
+		case errors.Is(err, backoffice.ErrNotFound):
+		case err != nil:
 			return x, err
+		case user == u.Key:
+			session.SignIn = signIn
+		default:
+			if err := t.endFamilies(`sign_in = $2`, signIn); err != nil {
+				return x, err
+			}
 		}
 	}
 	if in, err = standingIn(t.ctx, t, t.now, u.Key, in.Account.Key); err != nil {
@@ -186,7 +200,7 @@ func (t *tx) enter(u backoffice.User, in backoffice.Standing, session backoffice
 	}
 	if policy.MaxSessions > 0 {
 		// The oldest make room for the new one.
-		if _, err := t.exec(`DELETE FROM user_sessions WHERE user_key = $1 AND account_key = $2 AND token_hash NOT IN (
+		if _, err := t.endSessions(`user_key = $1 AND account_key = $2 AND token_hash NOT IN (
 			SELECT token_hash FROM user_sessions WHERE user_key = $1 AND account_key = $2 ORDER BY created_at DESC, id DESC LIMIT $3)`,
 			u.Key, in.Account.Key, int64(policy.MaxSessions-1)); err != nil {
 			return x, err
@@ -195,18 +209,8 @@ func (t *tx) enter(u backoffice.User, in backoffice.Standing, session backoffice
 	if _, err := t.exec(insertUserSession, userSessionColumns.values(&session, hash, u.Key, in.Account.Key)...); err != nil {
 		return x, err
 	}
-	last := int64(0)
-	if !in.LastVisit.IsZero() {
-		last = in.LastVisit.UnixMicro()
-	}
-	if _, err := t.writeVisits([]seen{{account: in.Account.Key, user: u.Key, member: in.Membership, day: backoffice.DayOf(t.now), at: t.now.UnixMicro(), last: last}}); err != nil {
+	if err := t.visit(u, in); err != nil {
 		return x, err
-	}
-	if in.Membership != 0 && !in.Accepts() {
-		// Who came in by a grant has not accepted a membership that waits.
-		if err := t.one(`UPDATE memberships SET status = $1 WHERE key = $2`, string(in.Status), in.Membership); err != nil {
-			return x, err
-		}
 	}
 	x = backoffice.SignedInUser{UserSession: session, User: u, Standing: in, Policy: policy}
 	if accepted {
@@ -221,6 +225,22 @@ func (t *tx) enter(u backoffice.User, in backoffice.Standing, session backoffice
 		e.before, e.after = map[string]any{"status": in.Status}, map[string]any{"status": backoffice.Activated, "method": session.Method}
 	}
 	return x, t.record(e)
+}
+
+// visit writes that a user who stands in an account is seen there now.
+func (t *tx) visit(u backoffice.User, in backoffice.Standing) error {
+	last := int64(0)
+	if !in.LastVisit.IsZero() {
+		last = in.LastVisit.UnixMicro()
+	}
+	if _, err := t.writeVisits([]seen{{account: in.Account.Key, user: u.Key, member: in.Membership, day: backoffice.DayOf(t.now), at: t.now.UnixMicro(), last: last}}); err != nil {
+		return err
+	}
+	if in.Membership != 0 && !in.Accepts() {
+		// Who came in by a grant has not accepted a membership that waits.
+		return t.one(`UPDATE memberships SET status = $1 WHERE key = $2`, string(in.Status), in.Membership)
+	}
+	return nil
 }
 
 // RotateUserSession gives a running session another token and notes that a
@@ -244,18 +264,20 @@ func (s *Store) TouchUserSession(ctx context.Context, hash []byte, at time.Time)
 // DeleteUserSession ends the session with the hash: its user signs out. One that
 // is gone is no error.
 func (s *Store) DeleteUserSession(ctx context.Context, hash []byte, address string) error {
-	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
-		x, err := findUserSession(t.ctx, t, t.now, hash)
-		gone := errors.Is(err, backoffice.ErrNotFound)
-		if err != nil && !gone {
-			return err
-		}
-		if _, err := t.exec(`DELETE FROM user_sessions WHERE token_hash = $1`, hash); err != nil || gone {
-			return err
-		}
-		t.actor = x.Actor(address)
-		return t.record(event{action: "user.signed-out", kind: "user", id: x.User.ID, name: x.User.Email, accountKey: x.Standing.Account.Key})
-	})
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error { return t.signOut(hash, address) })
+}
+
+func (t *tx) signOut(hash []byte, address string) error {
+	x, err := findUserSession(t.ctx, t, t.now, hash)
+	gone := errors.Is(err, backoffice.ErrNotFound)
+	if err != nil && !gone {
+		return err
+	}
+	if _, err := t.endSessions(`token_hash = $1`, hash); err != nil || gone {
+		return err
+	}
+	t.actor = x.Actor(address)
+	return t.record(event{action: "user.signed-out", kind: "user", id: x.User.ID, name: x.User.Email, accountKey: x.Standing.Account.Key})
 }
 
 // UserSessions returns the sessions of a user that may still run, the one seen
@@ -300,7 +322,7 @@ func (s *Store) EndUserSession(ctx context.Context, actor backoffice.Actor, user
 			id, userKey).Scan(&account, &userID, &email); err != nil {
 			return err
 		}
-		if err := t.one(`DELETE FROM user_sessions WHERE id = $1`, id); err != nil {
+		if _, err := t.endSessions(`id = $1`, id); err != nil {
 			return err
 		}
 		return t.record(event{action: "user.session-ended", kind: "user", id: userID, name: email, accountKey: account})
@@ -325,9 +347,12 @@ func (s *Store) EndUserSessions(ctx context.Context, actor backoffice.Actor, use
 }
 
 // endUserSessions ends the sessions of a user, in one account or, with 0, in
-// all, and the sign-ins under way.
+// all, what applications have of them, and the sign-ins under way.
 func (t *tx) endUserSessions(user, account int64, keep []byte) (int64, error) {
 	if _, err := t.exec(`DELETE FROM pending_sign_ins WHERE user_key = $1`, user); err != nil {
+		return 0, err
+	}
+	if err := t.endFamilies(`user_key = $2 AND ($3 = 0 OR account_key = $3) AND sign_in NOT IN (SELECT sign_in FROM user_sessions WHERE token_hash = $4)`, user, account, nonNil(keep)); err != nil {
 		return 0, err
 	}
 	if account != 0 {

@@ -18,6 +18,7 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"steward/backoffice"
+	"steward/federation"
 	"steward/handlers"
 	"steward/outbox"
 	"steward/store"
@@ -284,6 +285,9 @@ func housekeep(ctx context.Context, s *store.Store, log *slog.Logger) {
 		}
 		if err == nil {
 			err = s.PurgeImports(ctx)
+		}
+		if err == nil {
+			err = s.RotateSigningKeys(ctx, federation.MakeSigningKey)
 		}
 		if err != nil && !errors.Is(err, context.Canceled) {
 			log.Error("housekeeping failed; it is tried again in an hour", "error", err)

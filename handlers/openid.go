@@ -1,0 +1,425 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"steward/auth"
+	"steward/backoffice"
+	"steward/federation"
+	"steward/store"
+	"steward/views"
+	"steward/views/ui"
+)
+
+// openIDRoutes are the OpenID provider: what machines ask, and the way of a user
+// into an application and out of it. They are public; what each of them may do
+// follows from what is shown: a code, a token, a secret, or the user's session.
+func (s *server) openIDRoutes() []route {
+	const (
+		get, post = http.MethodGet, http.MethodPost
+	)
+	return []route{
+		{get, federation.DiscoveryPath, public, s.answerMachine},
+		{get, federation.KeysPath, public, s.answerMachine},
+		{post, federation.TokenPath, public, s.answerMachine},
+		{get, federation.UserinfoPath, public, s.answerMachine},
+		{post, federation.UserinfoPath, public, s.answerMachine},
+		{post, federation.IntrospectPath, public, s.answerMachine},
+		{post, federation.RevokePath, public, s.answerMachine},
+		{get, federation.AuthorizePath, public, s.authorize},
+		{post, federation.AuthorizePath, public, s.authorizeByPost},
+		{get, federation.LogoutPath, public, s.showLogout},
+		{post, federation.LogoutPath, public, s.logoutByPost},
+		{get, views.EntryPath, public, s.showEntry},
+		{post, views.EntryPath, public, s.chooseEntry},
+		{post, views.EntryPath + "/somebody-else", public, s.enterAsSomebodyElse},
+		{post, views.SignOutPath, public, s.signOutOfApplication},
+	}
+}
+
+func (s *server) answerMachine(c *call) error {
+	ctx := federation.WithNumber(c.ctx(), c.Response().Header().Get("X-Request-ID"))
+	s.provider.ServeHTTP(c.Response(), c.Request().WithContext(ctx))
+	return nil
+}
+
+// logoutQueryLimit leaves room for an ID token, which is longer than anything else
+// in an address.
+const logoutQueryLimit = 24 << 10
+
+// byPost leads a form of an application to the same address by GET, whose request
+// carries the cookies of the browser: a form from another site comes without.
+func (s *server) byPost(c *call, path string, limit int) error {
+	form, err := c.posted()
+	if err != nil {
+		return err
+	}
+	query := form.Encode()
+	if len(query) > limit {
+		return &http.MaxBytesError{Limit: int64(limit)}
+	}
+	return c.Redirect(http.StatusSeeOther, s.link(path)+"?"+query)
+}
+
+func (s *server) authorizeByPost(c *call) error {
+	return s.byPost(c, federation.AuthorizePath, queryLimit)
+}
+
+// authorize takes what an application asks for, and leads to the page where its
+// user goes on. The request belongs to the browser that brought it: no link makes
+// somebody else end it.
+func (s *server) authorize(c *call) error {
+	r, refused, err := s.provider.AuthorizationRequest(c.ctx(), c.QueryParams())
+	if err != nil {
+		return err
+	}
+	if refused != nil && refused.Location != "" {
+		return c.Redirect(http.StatusSeeOther, refused.Location)
+	}
+	if refused != nil {
+		return s.refuseRequest(c, *refused)
+	}
+	browser, ok := s.openIDBrowser(c)
+	if !ok {
+		var token string
+		token, browser = auth.OpenIDBrowser.New()
+		c.SetCookie(s.cookie(s.openIDCookie(), token, int(backoffice.OpenIDRequestLife.Seconds())))
+	}
+	token, hash := auth.OpenIDRequest.New()
+	if err := c.store().BeginOpenID(c.ctx(), r, hash, browser); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, s.link(views.EntryOf(token)))
+}
+
+func (s *server) openIDCookie() string { return s.cookieName("steward-openid") }
+
+// openIDBrowser is the hash by which requests of applications know a browser.
+func (s *server) openIDBrowser(c *call) (hash []byte, ok bool) {
+	k, err := c.Cookie(s.openIDCookie())
+	if err != nil {
+		return nil, false
+	}
+	return auth.OpenIDBrowser.Hash(k.Value)
+}
+
+// asked is a request of an application, in the browser that brought it.
+type asked struct {
+	backoffice.OpenIDRequest
+	token         string
+	hash, browser []byte
+}
+
+func (a asked) path() string { return views.EntryOf(a.token) }
+
+// askedBy finds the request with the token. Errors: ErrNotFound, also in another
+// browser.
+func (s *server) askedBy(c *call, token string) (a asked, err error) {
+	a.token = token
+	a.hash, _ = auth.OpenIDRequest.Hash(token)
+	a.browser, _ = s.openIDBrowser(c)
+	a.OpenIDRequest, err = c.store().OpenIDRequest(c.ctx(), a.hash, a.browser)
+	return a, err
+}
+
+// askedFor finds the request of an application that an address leads to; false
+// where it leads to none.
+func (s *server) askedFor(c *call, next string) (asked, bool, error) {
+	path, query, _ := strings.Cut(next, "?")
+	if path != views.EntryPath {
+		return asked{}, false, nil
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return asked{}, false, nil
+	}
+	a, err := s.askedBy(c, values.Get("request"))
+	if errors.Is(err, backoffice.ErrNotFound) {
+		return asked{}, false, nil
+	}
+	return a, err == nil, err
+}
+
+// showEntry goes on with what an application asked for: at once, where the session
+// that runs is as fresh as it wants and its account has the application; otherwise
+// with signing in, or the choice of an account.
+func (s *server) showEntry(c *call) error {
+	a, err := s.askedBy(c, c.QueryParam("request"))
+	if errors.Is(err, backoffice.ErrNotFound) {
+		return s.deadRequest(c)
+	}
+	if err != nil {
+		return err
+	}
+	in, ok, err := s.users.Current(c.Request())
+	if err != nil {
+		return err
+	}
+	none := a.Asks(backoffice.PromptNone)
+	if !ok || !a.Satisfied(in.SignedInUser) {
+		if none {
+			return s.tell(c, a, "login_required", "")
+		}
+		return s.signInFor(c, a)
+	}
+	if a.Subject != "" && a.Subject != in.User.ID {
+		return s.tell(c, a, "login_required", "somebody else is signed in")
+	}
+	return s.enterFrom(c, a, in, none)
+}
+
+// signInFor leads to the ordinary way in, and back.
+func (s *server) signInFor(c *call, a asked) error {
+	if email := canonical(a.LoginHint); email != "" {
+		s.putWayIn(c, wayIn{Email: email, Next: a.path()})
+	}
+	return c.Redirect(http.StatusSeeOther, s.link("/sign-in?next="+url.QueryEscape(a.path())))
+}
+
+// tell ends a request at its application, with an error.
+func (s *server) tell(c *call, a asked, problem, description string) error {
+	return c.Redirect(http.StatusSeeOther, s.provider.Answer(a.OpenIDRequest, url.Values{"error": {problem}, "error_description": {description}}))
+}
+
+// enterFrom finds the account from which a user who is signed in enters the
+// application.
+func (s *server) enterFrom(c *call, a asked, in auth.UserIn, none bool) error {
+	query := clippedQuery(c.QueryParam("q"))
+	open, more, why, err := c.store().EntryAccounts(c.ctx(), in.User.Key, a.Application.Key, query)
+	if err != nil {
+		return err
+	}
+	if len(open) == 0 && !more && query == "" {
+		if none {
+			return s.tell(c, a, "access_denied", "the user does not have the application")
+		}
+		return s.refuseEntry(c, a, in.User, in.Standing.Account, why)
+	}
+	choice := views.Choice{User: in.User, Accounts: open, More: more, Query: query, Now: s.now(), Application: a.Application.Name, Request: a.token}
+	if id := a.AccountHint; id != "" && query == "" {
+		there, err := s.hinted(c, a, in.User.Key)
+		if err != nil {
+			return err
+		}
+		if there {
+			return s.enterApplication(c, a, in, id, none)
+		}
+		choice.Problem = "The account that " + a.Application.Name + " named is none of yours that have it."
+	} else if !a.Asks(backoffice.PromptAccount) && query == "" {
+		_, refused, err := c.store().Entry(c.ctx(), in.User.Key, in.Standing.Account.Key, a.Application.Key)
+		if err != nil {
+			return err
+		}
+		switch {
+		case refused == backoffice.EntryOpen:
+			return s.enterApplication(c, a, in, in.Standing.Account.ID, none)
+		case len(open) == 1 && !more:
+			return s.enterApplication(c, a, in, open[0].Account.ID, none)
+		}
+	}
+	if none {
+		return s.tell(c, a, "account_selection_required", "")
+	}
+	return c.gatePage(http.StatusOK, views.EntryPage(s.gate(c, "Choose an account"), choice, ""))
+}
+
+// hinted reports whether the user enters the application from the account that it
+// names.
+func (s *server) hinted(c *call, a asked, user int64) (bool, error) {
+	open, _, _, err := c.store().EntryAccounts(c.ctx(), user, a.Application.Key, a.AccountHint)
+	if err != nil {
+		return false, err
+	}
+	for _, standing := range open {
+		if standing.Account.ID == a.AccountHint {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// enterApplication completes a request in an account, into which the session moves
+// where it is in another one. What that account asks for beyond what the session
+// has, the user shows first.
+func (s *server) enterApplication(c *call, a asked, in auth.UserIn, accountID string, none bool) error {
+	session := in.Hash()
+	if accountID != in.Standing.Account.ID {
+		token, hash := auth.UserSessionToken.New()
+		_, err := c.store().SwitchAccount(c.ctx(), session, hash, accountID, c.RealIP(), auth.Clipped(c.Request().UserAgent()))
+		if errors.Is(err, backoffice.ErrForbidden) {
+			if none {
+				return s.tell(c, a, "login_required", "the account asks for more")
+			}
+			if err := c.store().RenewOpenID(c.ctx(), a.hash, a.browser); err != nil {
+				return err
+			}
+			return s.signInFor(c, a)
+		}
+		if err != nil {
+			return err
+		}
+		s.users.SetCookie(c.Response(), token)
+		session = hash
+	}
+	code, hash := auth.OpenIDCode.New()
+	_, err := c.store().CompleteOpenID(c.ctx(), store.OpenIDCompletion{Request: a.hash, Browser: a.browser, Session: session, Code: hash, Address: c.RealIP()})
+	if errors.Is(err, backoffice.ErrNotFound) || errors.Is(err, backoffice.ErrForbidden) {
+		return s.deadRequest(c)
+	}
+	if err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, s.provider.Answer(a.OpenIDRequest, url.Values{"code": {code}}))
+}
+
+// chooseEntry completes a request in the account that the user chose.
+func (s *server) chooseEntry(c *call) error {
+	form, err := c.fields("account", "request")
+	if err != nil {
+		return err
+	}
+	a, err := s.askedBy(c, form["request"])
+	if errors.Is(err, backoffice.ErrNotFound) {
+		return s.deadRequest(c)
+	}
+	if err != nil {
+		return err
+	}
+	in, ok, err := s.users.Current(c.Request())
+	if err != nil {
+		return err
+	}
+	if !ok || !a.Satisfied(in.SignedInUser) || a.Subject != "" && a.Subject != in.User.ID {
+		return c.Redirect(http.StatusSeeOther, s.link(a.path()))
+	}
+	a.AccountHint = form["account"]
+	there, err := s.hinted(c, a, in.User.Key)
+	if err != nil {
+		return err
+	}
+	if !there || form["account"] == "" {
+		return c.Redirect(http.StatusSeeOther, s.link(a.path()))
+	}
+	return s.enterApplication(c, a, in, form["account"], false)
+}
+
+// enterAsSomebodyElse has the credentials of another user shown for a request; the
+// session ends when they are.
+func (s *server) enterAsSomebodyElse(c *call) error {
+	form, err := c.fields("request")
+	if err != nil {
+		return err
+	}
+	a, err := s.askedBy(c, form["request"])
+	if errors.Is(err, backoffice.ErrNotFound) {
+		return s.deadRequest(c)
+	}
+	if err == nil {
+		err = c.store().RenewOpenID(c.ctx(), a.hash, a.browser)
+	}
+	if err != nil {
+		return err
+	}
+	a.LoginHint = ""
+	s.dropWayIn(c)
+	return s.signInFor(c, a)
+}
+
+// goOnToApplication is goOnFrom for who is on the way to an application: only the
+// accounts that have it are entered. done says that the answer is given.
+func (s *server) goOnToApplication(c *call, p store.PendingSignIn, hash []byte) (done bool, err error) {
+	a, ok, err := s.askedFor(c, p.Next)
+	if err != nil || !ok {
+		return err != nil, err
+	}
+	open, more, why, err := c.store().EntryAccounts(c.ctx(), p.User.Key, a.Application.Key, "")
+	if err != nil {
+		return true, err
+	}
+	if a.AccountHint != "" {
+		if there, err := s.hinted(c, a, p.User.Key); err != nil || there {
+			if err == nil {
+				err = s.enter(c, p, hash, a.AccountHint)
+			}
+			return true, err
+		}
+	}
+	switch {
+	case len(open) == 1 && !more:
+		return true, s.enter(c, p, hash, open[0].Account.ID)
+	case len(open) == 0 && !more:
+		return true, s.refuseEntry(c, a, p.User, backoffice.AccountRef{}, why)
+	}
+	return false, nil
+}
+
+// showLogout is where an application sends its user to sign out. It does so at once
+// only when it shows whom it means: otherwise any page could sign anybody out.
+func (s *server) showLogout(c *call) error {
+	q := c.QueryParams()
+	l, err := s.provider.Logout(c.ctx(), q)
+	if err != nil {
+		return err
+	}
+	if l.Refused != "" {
+		return s.refuseRequest(c, federation.Refused{Why: l.Refused, Application: l.Application, RedirectURI: q.Get("post_logout_redirect_uri")})
+	}
+	in, ok, err := s.users.Current(c.Request())
+	if err != nil {
+		return err
+	}
+	switch {
+	case l.Hinted && (!ok || in.SignIn == l.SignIn && in.User.ID == l.UserID):
+		if err := c.store().EndSignIn(c.ctx(), l.UserID, l.SignIn, c.RealIP()); err != nil {
+			return err
+		}
+		fallthrough
+	case !ok:
+		return s.signedOut(c, l)
+	}
+	c.allowForm(l.ReturnTo)
+	return c.gatePage(http.StatusOK, views.SignOutPage(s.gate(c, "Sign out"), views.SignOut{User: in.User, Application: l.Application.Name, ClientID: l.Application.ID,
+		ReturnTo: q.Get("post_logout_redirect_uri"), State: q.Get("state")}))
+}
+
+func (s *server) logoutByPost(c *call) error {
+	return s.byPost(c, federation.LogoutPath, logoutQueryLimit)
+}
+
+// signOutOfApplication ends the session after its user said so.
+func (s *server) signOutOfApplication(c *call) error {
+	form, err := c.fields("client_id", "post_logout_redirect_uri", "state")
+	if err != nil {
+		return err
+	}
+	l, err := s.provider.Logout(c.ctx(), url.Values{"client_id": {form["client_id"]}, "post_logout_redirect_uri": {form["post_logout_redirect_uri"]}, "state": {form["state"]}})
+	if err != nil {
+		return err
+	}
+	if l.Refused != "" {
+		return s.refuseRequest(c, federation.Refused{Why: l.Refused, Application: l.Application, RedirectURI: form["post_logout_redirect_uri"]})
+	}
+	return s.signedOut(c, l)
+}
+
+// signedOut ends what the browser has of a session, and returns to the application.
+func (s *server) signedOut(c *call, l federation.Logout) error {
+	if err := s.users.SignOut(c.Response(), c.Request()); err != nil {
+		return err
+	}
+	c.Response().Header().Set("Clear-Site-Data", `"cache", "storage"`)
+	if l.ReturnTo != "" {
+		return c.Redirect(http.StatusSeeOther, l.ReturnTo)
+	}
+	return c.gatePage(http.StatusOK, views.SignedOutPage(s.gate(c, "You are signed out")))
+}
+
+// deadRequest says that a sign-in to an application cannot go on here.
+func (s *server) deadRequest(c *call) error {
+	return c.gatePage(http.StatusNotFound, views.ErrorPage(s.gate(c, "This sign-in cannot go on"), "This sign-in cannot go on",
+		"It took longer than half an hour, is done already, or was begun in another browser. Go back to the application and begin again.", nil,
+		ui.ButtonProps{Label: "Go to the portal", Href: s.link("/portal")}, ""))
+}

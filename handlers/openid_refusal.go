@@ -1,0 +1,139 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"steward/backoffice"
+	"steward/federation"
+	"steward/views"
+	"steward/views/ui"
+)
+
+// refuseRequest says what is wrong with what an application asks for: to its user
+// in plain words, and to staff with the link that mends it. Nobody is redirected.
+func (s *server) refuseRequest(c *call, r federation.Refused) error {
+	name, status := r.Application.Name, http.StatusBadRequest
+	title, lead := "This sign-in cannot begin", "What the application sent cannot be understood. Tell who runs it."
+	fix, path := "", ""
+	switch r.Why {
+	case federation.NoApplication:
+		title = "Which application?"
+		lead = "The application did not say which one it is, and there is no default application. Tell who runs it: either it sends its ID, as client_id, or one application becomes the default."
+		fix, path = "Choose the default application", "/backoffice/applications"
+	case federation.UnknownApplication:
+		title = "There is no such application"
+		lead = "The application calls itself by an ID that is not known here. Tell who runs it: the client_id that it sends is wrong, or the application was deleted."
+		fix, path = "Look at all applications", "/backoffice/applications"
+	case federation.InactiveOne:
+		status = http.StatusForbidden
+		title, lead = name+" is not open yet", "Nobody can sign in to it at the moment. Try again later, or ask who runs it."
+		fix, path = "Open "+name+" to users", applicationPath(r.Application)
+	case federation.WrongRedirect:
+		title = name + " returns to a wrong address"
+		lead = "The address that it wants to go on at is not one that was entered for it, so that you stay here. Tell who runs it."
+		if r.RedirectURI == "" {
+			lead = "It did not say at which address it goes on after the sign-in, as redirect_uri. Tell who runs it."
+		}
+		fix, path = "Look at the addresses of "+name, applicationPath(r.Application)
+	}
+	return s.refusal(c, status, title, lead, fix, path, shownAddress(r))
+}
+
+// shownAddress is the address that an application asked for, for who mends it; it
+// is text and no link.
+func shownAddress(r federation.Refused) string {
+	if r.Why != federation.WrongRedirect || r.RedirectURI == "" {
+		return ""
+	}
+	return "It asked for " + backoffice.VisibleCell(r.RedirectURI[:min(len(r.RedirectURI), 300)])
+}
+
+func applicationPath(a backoffice.Application) string {
+	return "/backoffice/applications/" + url.PathEscape(a.ID)
+}
+
+// refuseEntry says why a user does not enter an application. account is where they
+// are, empty where they have not entered one yet.
+func (s *server) refuseEntry(c *call, a asked, u backoffice.User, account backoffice.AccountRef, why backoffice.EntryRefusal) error {
+	name := a.Application.Name
+	title, lead := "You do not have "+name, "None of your accounts has it. Ask an admin of your account, or who sells it to you."
+	fix, path := "Look at "+name, applicationPath(a.Application)
+	switch why {
+	case backoffice.EntryInactive:
+		title, lead = name+" is not open yet", "Nobody can sign in to it at the moment. Try again later, or ask who runs it."
+		fix = "Open " + name + " to users"
+	case backoffice.EntryNotForUser:
+		lead = "Your account has it, and it was not given to you. Ask an admin of your account."
+	}
+	if why != backoffice.EntryInactive && account.ID != "" {
+		fix, path = "Applications of "+account.Name, views.AccountsPath+"/"+url.PathEscape(account.ID)+"/applications"
+	}
+	portal := "/portal"
+	if account.ID == "" {
+		portal = "/sign-in/accounts?portal=yes"
+	}
+	return s.refusalFor(c, http.StatusForbidden, title, lead, fix, path, "You are "+u.Email+".", portal)
+}
+
+func (s *server) refusal(c *call, status int, title, lead, fix, path, detail string) error {
+	return s.refusalFor(c, status, title, lead, fix, path, detail, "/portal")
+}
+
+// refusalFor shows staff who are signed in, in this browser, where to mend it.
+func (s *server) refusalFor(c *call, status int, title, lead, fix, path, detail, portal string) error {
+	var more []ui.ButtonProps
+	_, staff, err := s.identify(c.Context)
+	if err != nil {
+		return err
+	}
+	if staff && fix != "" {
+		more = append(more, ui.ButtonProps{Label: fix, Variant: "outline", Href: s.link(path)})
+	}
+	page := s.gate(c, title)
+	page.Path = ""
+	return c.gatePage(status, views.ErrorPage(page, title, lead, nil, ui.ButtonProps{Label: "Go to the portal", Href: s.link(portal)}, detail, more...))
+}
+
+// formTargets are where forms of a page may lead, beside ourselves: browsers apply
+// form-action to where an answer redirects, too.
+func formTargets(uris ...string) string {
+	var b strings.Builder
+	for _, uri := range uris {
+		u, err := url.Parse(uri)
+		if err != nil || u.Scheme == "" || strings.ContainsAny(u.Scheme+u.Host, ";,'\"* \t") {
+			continue
+		}
+		b.WriteString(" " + u.Scheme + ":")
+		if u.Host != "" {
+			b.WriteString("//" + u.Host)
+		}
+	}
+	return b.String()
+}
+
+// allowForm lets the forms of the page end at addresses of applications.
+func (c *call) allowForm(uris ...string) {
+	if targets := formTargets(uris...); targets != "" {
+		c.Response().Header().Set("Content-Security-Policy", strings.Replace(contentPolicy, "form-action 'self'", "form-action 'self'"+targets, 1))
+	}
+}
+
+// allowSignIn does so for pages of signing in, while an application waits for its
+// user in this browser.
+func (c *call) allowSignIn() error {
+	path := strings.TrimPrefix(c.Request().URL.Path, c.s.base)
+	if path != "/sign-in" && !strings.HasPrefix(path, "/sign-in/") {
+		return nil
+	}
+	browser, ok := c.s.openIDBrowser(c)
+	if !ok {
+		return nil
+	}
+	uris, err := c.store().OpenIDRedirects(c.ctx(), browser)
+	if err == nil {
+		c.allowForm(uris...)
+	}
+	return err
+}
