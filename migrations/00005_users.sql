@@ -97,9 +97,15 @@ CREATE TABLE former_members (
 ) {{.ByKey}};
 
 {{if .SQLite}}
--- Trigrams of the folded name and address. The rowid is the user's key.
+-- Where the name lies in the order of names, as for accounts; trigrams of the
+-- folded name and address by it, and what is not in that index as it should be.
+ALTER TABLE users ADD COLUMN place INTEGER GENERATED ALWAYS AS ((('0x' || substr(hex(substr(CAST(name_sort AS BLOB), 1, 4)) || '00000000', 1, 8)) ->> '$')) VIRTUAL;
 CREATE VIRTUAL TABLE users_fts USING fts5(search, content='', contentless_delete=1, tokenize="trigram case_sensitive 1", detail=none);
 CREATE VIRTUAL TABLE users_fts_terms USING fts5vocab(users_fts, 'row');
+CREATE TABLE users_fts_due (
+  id  {{.Key}},
+  was BOOLEAN NOT NULL
+);
 {{else}}
 CREATE INDEX users_search ON users USING gin (search gin_trgm_ops) WHERE deleted_at IS NULL;
 {{end}}
@@ -115,7 +121,7 @@ CREATE INDEX users_search ON users USING gin (search gin_trgm_ops) WHERE deleted
 {{define "tally_user_new"}}INSERT INTO user_engagement (user_key) VALUES (NEW.key);
   INSERT INTO kpi_user_hours (hour, users) VALUES (NEW.created_at / 3600000000, 1) ON CONFLICT (hour) DO UPDATE SET users = kpi_user_hours.users + 1;
   UPDATE kpi_user_mark SET version = version + 1;
-  {{if .SQLite}}INSERT INTO users_fts (rowid, search) VALUES (NEW.key, NEW.search || char(10, 10));{{end}}{{end}}
+  {{if .SQLite}}INSERT INTO users_fts_due VALUES (NEW.place << 31 | NEW.key, FALSE) ON CONFLICT (id) DO NOTHING;{{end}}{{end}}
 {{if .SQLite}}
 -- +goose StatementBegin
 CREATE TRIGGER tally_user_new AFTER INSERT ON users BEGIN
@@ -136,7 +142,7 @@ CREATE TRIGGER tally_user_new AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTIO
   UPDATE kpi_user_hours SET users = users - 1 WHERE hour = OLD.created_at / 3600000000;
   UPDATE kpi_user_mark SET version = version + 1;
   INSERT INTO kpi_user_days (day, touched) VALUES (OLD.created_at / 86400000000, 1) ON CONFLICT (day) DO UPDATE SET touched = kpi_user_days.touched + 1;
-  {{if .SQLite}}DELETE FROM users_fts WHERE rowid = OLD.key;{{end}}{{end}}
+  {{if .SQLite}}INSERT INTO users_fts_due VALUES (OLD.place << 31 | OLD.key, TRUE) ON CONFLICT (id) DO UPDATE SET was = TRUE;{{end}}{{end}}
 {{if .SQLite}}
 -- +goose StatementBegin
 CREATE TRIGGER tally_user_gone BEFORE DELETE ON users
@@ -159,7 +165,7 @@ WHEN (OLD.deleted_at IS NULL) EXECUTE FUNCTION tally_user_gone();
   UPDATE kpi_user_hours SET users = users - 1 WHERE hour = OLD.created_at / 3600000000;
   UPDATE kpi_user_mark SET version = version + 1;
   INSERT INTO kpi_user_days (day, touched) VALUES (OLD.created_at / 86400000000, 1) ON CONFLICT (day) DO UPDATE SET touched = kpi_user_days.touched + 1;
-  {{if .SQLite}}DELETE FROM users_fts WHERE rowid = OLD.key;{{end}}{{end}}
+  {{if .SQLite}}INSERT INTO users_fts_due VALUES (OLD.place << 31 | OLD.key, TRUE) ON CONFLICT (id) DO UPDATE SET was = TRUE;{{end}}{{end}}
 {{if .SQLite}}
 -- +goose StatementBegin
 CREATE TRIGGER tally_user_binned AFTER UPDATE OF deleted_at ON users
@@ -183,7 +189,7 @@ WHEN (OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL) EXECUTE FUNCTION ta
   INSERT INTO kpi_user_hours (hour, users) VALUES (NEW.created_at / 3600000000, 1) ON CONFLICT (hour) DO UPDATE SET users = kpi_user_hours.users + 1;
   UPDATE kpi_user_mark SET version = version + 1;
   INSERT INTO kpi_user_days (day, touched) VALUES (NEW.created_at / 86400000000, 1) ON CONFLICT (day) DO UPDATE SET touched = kpi_user_days.touched + 1;
-  {{if .SQLite}}INSERT INTO users_fts (rowid, search) VALUES (NEW.key, NEW.search || char(10, 10));{{end}}{{end}}
+  {{if .SQLite}}INSERT INTO users_fts_due VALUES (NEW.place << 31 | NEW.key, FALSE) ON CONFLICT (id) DO NOTHING;{{end}}{{end}}
 {{if .SQLite}}
 -- +goose StatementBegin
 CREATE TRIGGER tally_user_restored AFTER UPDATE OF deleted_at ON users
@@ -204,9 +210,10 @@ WHEN (OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NULL) EXECUTE FUNCTION ta
 
 {{if .SQLite}}
 -- +goose StatementBegin
-CREATE TRIGGER tally_user_renamed AFTER UPDATE OF search ON users WHEN (NEW.deleted_at IS NULL AND OLD.deleted_at IS NULL AND NEW.search <> OLD.search) BEGIN
-  DELETE FROM users_fts WHERE rowid = OLD.key;
-  INSERT INTO users_fts (rowid, search) VALUES (NEW.key, NEW.search || char(10, 10));
+CREATE TRIGGER tally_user_renamed AFTER UPDATE OF search, name_sort ON users
+WHEN (NEW.deleted_at IS NULL AND OLD.deleted_at IS NULL AND (NEW.search <> OLD.search OR NEW.name_sort <> OLD.name_sort)) BEGIN
+  INSERT INTO users_fts_due VALUES (OLD.place << 31 | OLD.key, TRUE) ON CONFLICT (id) DO UPDATE SET was = TRUE;
+  INSERT INTO users_fts_due VALUES (NEW.place << 31 | NEW.key, FALSE) ON CONFLICT (id) DO NOTHING;
 END;
 -- +goose StatementEnd
 {{end}}

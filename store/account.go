@@ -210,9 +210,6 @@ func (t *tx) insertAccount(a *backoffice.Account) error {
 	if _, err := t.exec(`INSERT INTO engagement (account_key) VALUES ($1)`, a.Key); err != nil {
 		return err
 	}
-	if err := t.s.index.put(t, a.Key, search); err != nil {
-		return err
-	}
 	t.kpi.countAccount(countOf(a), 1)
 	return nil
 }
@@ -223,11 +220,6 @@ func (t *tx) saveAccount(before, after backoffice.Account) error {
 	sort, search := accountKeys(after.Name, after.ID)
 	if err := t.one(updateAccount, accountColumns.values(&after, sort, search, after.Key)...); err != nil {
 		return err
-	}
-	if _, old := accountKeys(before.Name, before.ID); old != search {
-		if err := t.s.index.put(t, after.Key, search); err != nil {
-			return err
-		}
 	}
 	if b, a := countOf(&before), countOf(&after); b != a {
 		t.kpi.countAccount(b, -1)

@@ -72,6 +72,7 @@ type listWay int
 const (
 	inOrder  listWay = iota // walks the order of the list until the page is full
 	nearBy                  // likewise, but no further than order.nearRows
+	byName                  // goes along the names from hit to hit
 	gathered                // finds all by an index, sorts them, and reads what is on the page
 )
 
@@ -79,12 +80,15 @@ const (
 // them, which a test holds by making them small.
 var bounds = struct {
 	probe      int64 // a search with fewer hits than these has them sorted
+	hits       int64 // hits that are counted, and asked for each row of a walk
+	stretch    int64 // hits along the names that are gathered at once, at first
+	walk       int64 // rows that a search walks along the names where hits lie close
 	vocabulary int   // trigrams that begin with a one- or two-letter input, at most
 	gather     int64 // rows of an index that are rather sorted than met by walking another order
 	near       int64 // rows that a search walks at least before its hits are gathered
 	count      int64 // matches that are counted: a list then says "2 000+"
 	work       int64 // accounts that are looked at to count them
-}{4000, 800, 20_000, 4000, 2000, 20_000}
+}{4000, 60_000, 256, 150_000, 800, 20_000, 4000, 2000, 20_000}
 
 // stepsForHit is how many rows of an order are walked in half the time in which
 // a hit is gathered.
@@ -94,9 +98,14 @@ const stepsForHit = 5
 // are rather gathered: what is common fills a page by then, unless it all lies
 // elsewhere in the order. Where the index does not know all hits, a step reads
 // the row, unless it goes along the names, whose index holds the text.
-func (o accountOrder) nearRows(h hits) int64 {
-	if h.counted() || h.match != "" && o.covers {
-		return max(bounds.near, stepsForHit*h.n)
+func nearRows(h hits, covers bool) int64 {
+	switch {
+	case covers && h.match != "":
+		return bounds.walk
+	case covers:
+		return stepsForHit * bounds.near
+	case h.counted():
+		return max(12*bounds.near, stepsForHit*h.n)
 	}
 	return bounds.near
 }
@@ -123,27 +132,22 @@ func (s *Store) accountsPage(ctx context.Context, f backoffice.AccountFilter, cu
 	if !ok {
 		c = listCursor{Edge: true}
 	}
-	way := inOrder
-	switch {
-	case src.gather:
-		way = gathered
-	case f.Query != "" && s.dialect.engine.SQLite:
-		way = nearBy
-	}
+	way := s.wayOf(f.Query, src.gather, src.hits, accountOrders[f.Sort].covers)
 	found, err := s.accountsBy(ctx, way, f, src, c, now)
 	full := func() bool { return err != nil || len(found) > backoffice.PageSize }
 	if src.short && !full() {
 		src.short = false
-		if src.hits, err = s.index.find(ctx, s.query(), f.Query); err != nil || src.hits.none {
+		if src.hits, err = s.index.find(ctx, s.query(), f.Query, hitsOf(accountOrders[f.Sort].covers)); err != nil || src.hits.none {
 			return backoffice.AccountsPage{}, err
 		}
-		if src.gather = src.hits.few; !src.gather {
+		src.gather = src.hits.few
+		if way = s.wayOf(f.Query, src.gather, src.hits, accountOrders[f.Sort].covers); src.hits.match != "" {
 			found, err = s.accountsBy(ctx, way, f, src, c, now)
 		}
 	}
 	if way == nearBy && !full() {
 		if way = inOrder; src.hits.match != "" {
-			src.gather, way = true, gathered
+			src.gather, src.hits.asked, way = true, true, gathered
 		}
 		found, err = s.accountsBy(ctx, way, f, src, c, now)
 	}
@@ -217,6 +221,19 @@ func (s *Store) accountsPage(ctx context.Context, f backoffice.AccountFilter, cu
 // accountsBy reads the rows of a page, and one more where there are more, from
 // the cursor on.
 func (s *Store) accountsBy(ctx context.Context, way listWay, f backoffice.AccountFilter, src accountSource, c listCursor, now time.Time) ([]backoffice.AccountRow, error) {
+	if way == byName {
+		var found []backoffice.AccountRow
+		err := s.index.alongNames(ctx, s.query(), src.hits, f.Asc == c.Back, c, func(way listWay, h hits, c listCursor) (bool, error) {
+			src.gather, src.hits = way == gathered, h
+			rows, err := s.accountsBy(ctx, way, f, src, c, now)
+			full := len(found)+len(rows) > backoffice.PageSize
+			if full || src.gather {
+				found = append(found, rows...)
+			}
+			return full, err
+		})
+		return found[:min(len(found), backoffice.PageSize+1)], err
+	}
 	rest, args := s.accountsStatement(way, f, src, c, now)
 	return s.accountRows(ctx, rest, args, backoffice.DayOf(now))
 }
@@ -267,12 +284,12 @@ func (s *Store) accountsStatement(way listWay, f backoffice.AccountFilter, src a
 		}
 		begin()
 		inner := `SELECT ` + order.key() + ` AS k` + search + ` FROM ` + from + l.conditions() + ` ORDER BY ` + order.column + dir + `, ` + order.key() + dir +
-			` LIMIT ` + l.arg(order.nearRows(src.hits))
+			` LIMIT ` + l.arg(nearRows(src.hits, order.covers))
 		l.where = nil
 		if search != "" {
 			l.add(`h.t LIKE ` + l.arg(like(f.Query)) + ` ESCAPE '\'`)
 		} else if src.hits.counted() {
-			l.add("h.k IN (" + foundAccounts + l.arg(src.hits.match) + ")")
+			l.add("h.k IN (" + s.index.keys(l, src.hits) + ")")
 		}
 		s.narrow(l, f, src, now)
 		rest = `FROM (` + inner + `) h` + join + `accounts a ON a.key = h.k` + join + `engagement e ON e.account_key = a.key` + parents +
@@ -366,14 +383,12 @@ func (s *Store) accountTables(engaged bool) string {
 	return "accounts a" + s.join() + "engagement e ON e.account_key = a.key"
 }
 
-const foundAccounts = "SELECT rowid FROM accounts_fts WHERE accounts_fts MATCH "
-
 // narrow writes the filter's conditions.
 func (s *Store) narrow(l *listQuery, f backoffice.AccountFilter, src accountSource, now time.Time) {
 	l.add("a.deleted_at IS NULL")
 	if f.Query != "" {
-		if src.hits.match != "" && src.gather {
-			l.add("a.key IN (" + foundAccounts + l.arg(src.hits.match) + ")")
+		if src.hits.asked && src.gather {
+			l.add("a.key IN (" + s.index.keys(l, src.hits) + ")")
 		}
 		l.add(`a.search LIKE ` + l.arg(like(f.Query)) + ` ESCAPE '\'`)
 	}
@@ -441,7 +456,7 @@ func (s *Store) accountSource(ctx context.Context, f backoffice.AccountFilter, n
 	case s.dialect.engine.SQLite && utf8.RuneCountInString(f.Query) < 3:
 		src.short = true
 	default:
-		if src.hits, err = s.index.find(ctx, s.query(), f.Query); err != nil {
+		if src.hits, err = s.index.find(ctx, s.query(), f.Query, hitsOf(accountOrders[f.Sort].covers)); err != nil {
 			return src, err
 		}
 		src.none, src.gather = src.hits.none, src.hits.few
@@ -611,7 +626,9 @@ func (s *Store) CountAccounts(ctx context.Context, f backoffice.AccountFilter) (
 	if src.total >= 0 {
 		return src.total, nil
 	}
-	src.gather = src.gather || src.hits.match != ""
+	if !src.gather {
+		src.gather, src.hits.asked = src.hits.match != "", true
+	}
 	l := &listQuery{}
 	s.narrow(l, f, src, now)
 	err = s.query().row(ctx, `SELECT COUNT(*) FROM `+s.accountTables(src.visits)+l.conditions(), l.args...).Scan(&n)

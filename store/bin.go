@@ -99,9 +99,6 @@ func (t *tx) binAccount(a backoffice.Account, deletion string) error {
 	if err := t.one(`DELETE FROM engagement WHERE account_key = $1`, a.Key); err != nil {
 		return err
 	}
-	if err := t.s.index.drop(t, a.Key); err != nil {
-		return err
-	}
 	t.kpi.countAccount(countOf(&a), -1)
 	t.kpi.countActive(a.CreatedAt.UnixMicro(), days, -1)
 	t.kpi.binned++
@@ -256,10 +253,6 @@ func (t *tx) restoreAccount(id string) (ref backoffice.AccountRef, err error) {
 		return ref, err
 	}
 	if err := t.recountMemberships(a.Key, a.CreatedAt); err != nil {
-		return ref, err
-	}
-	_, search := accountKeys(a.Name, a.ID)
-	if err := t.s.index.put(t, a.Key, search); err != nil {
 		return ref, err
 	}
 	days, err := t.visitDays(a.Key)

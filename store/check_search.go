@@ -56,8 +56,8 @@ func (c *check) searchIndex() error {
 // in as many rows as have it.
 func (c *check) searchOf(one, table string, grams map[string]int64) error {
 	for what, text := range map[string]string{
-		"is not found by a search":       `SELECT key FROM ` + table + ` WHERE deleted_at IS NULL AND key NOT IN (SELECT id FROM ` + table + `_fts_docsize) LIMIT 1000`,
-		"is still in the search's index": `SELECT id FROM ` + table + `_fts_docsize WHERE id NOT IN (SELECT key FROM ` + table + ` WHERE deleted_at IS NULL) LIMIT 1000`,
+		"is not found by a search":       `SELECT key FROM ` + table + ` WHERE deleted_at IS NULL AND (place << 31 | key) NOT IN (SELECT id FROM ` + table + `_fts_docsize) LIMIT 1000`,
+		"is still in the search's index": `SELECT id & 2147483647 FROM ` + table + `_fts_docsize WHERE id NOT IN (SELECT place << 31 | key FROM ` + table + ` WHERE deleted_at IS NULL) LIMIT 1000`,
 	} {
 		rows, err := c.r.rows(c.ctx, text)
 		keys, err := collect(rows, err, func(r rowScanner) (v int64, err error) { err = r.Scan(&v); return })

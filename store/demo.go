@@ -118,11 +118,11 @@ func makeDemo(ctx context.Context, o DemoOptions) <-chan []demoAccount {
 // demoWriter writes accounts with keys that ascend, all tables in the order of
 // their keys.
 type demoWriter struct {
-	t                                                                *tx
-	counts                                                           *DemoCounts
-	users, accounts, engagement, memberships, roles, visits, indexed *bulk
-	first                                                            []int64 // key of each account's first user, 0 without
-	admin, readOnly                                                  int64
+	t                                                       *tx
+	counts                                                  *DemoCounts
+	users, accounts, engagement, memberships, roles, visits *bulk
+	first                                                   []int64 // key of each account's first user, 0 without
+	admin, readOnly                                         int64
 }
 
 func (t *tx) demoWriter(counts *DemoCounts) (*demoWriter, error) {
@@ -133,7 +133,6 @@ func (t *tx) demoWriter(counts *DemoCounts) (*demoWriter, error) {
 		memberships: t.bulk("memberships", "key, account_key, user_key, status, disabled, created_at, counted_at, last_visit_at, visits", ""),
 		roles:       t.bulk("membership_roles", "membership_key, role_key", ""),
 		visits:      t.bulk("visits", "account_key, day, user_key", ""),
-		indexed:     t.bulk("accounts_fts", "rowid, search", ""),
 	}
 	w.roles.after = w.memberships
 	err := t.get(`SELECT key FROM roles WHERE handle = 'admin'`).Scan(&w.admin)
@@ -178,18 +177,10 @@ func (w *demoWriter) write(batch []demoAccount) error {
 		if err := w.accounts.add(append([]any{a.Key}, accountColumns.values(&a.Account, a.sort, a.search)...)...); err != nil {
 			return err
 		}
-		if t.s.dialect.engine.SQLite {
-			if err := w.indexed.add(a.Key, padded(a.search)); err != nil {
-				return err
-			}
-		}
 		t.kpi.countAccount(countOf(&a.Account), 1)
 	}
 	c.Accounts += int64(len(batch))
 	if err := w.accounts.flush(); err != nil {
-		return err
-	}
-	if err := w.indexed.flush(); err != nil {
 		return err
 	}
 	for i := range batch {
@@ -303,8 +294,7 @@ func (t *tx) inBulk(fill func() error) (err error) {
 			err = e
 		}
 	}()
-	if err := set(fmt.Sprintf(`PRAGMA cache_size = -%d`, bulkCache),
-		`INSERT INTO accounts_fts (accounts_fts, rank) VALUES ('hashsize', 33554432)`); err != nil {
+	if err := set(fmt.Sprintf(`PRAGMA cache_size = -%d`, bulkCache)); err != nil {
 		return err
 	}
 	type index struct{ name, text string }
@@ -334,6 +324,11 @@ func (t *tx) inBulk(fill func() error) (err error) {
 	if err := t.tallyUsers(); err != nil {
 		return err
 	}
+	for _, table := range indexedTables {
+		if err := t.indexAll(table); err != nil {
+			return err
+		}
+	}
 	for _, i := range triggers {
 		if err := set(i.text); err != nil {
 			return err
@@ -344,8 +339,7 @@ func (t *tx) inBulk(fill func() error) (err error) {
 			return err
 		}
 	}
-	return set(`INSERT INTO accounts_fts (accounts_fts) VALUES ('optimize')`,
-		`INSERT INTO accounts_fts (accounts_fts, rank) VALUES ('hashsize', 1048576)`)
+	return nil
 }
 
 // afterKeys has the engine count on behind keys that were given by hand.

@@ -94,5 +94,6 @@ func SmallBounds() (back func()) {
 	kept, ledger := bounds, ledgerBounds
 	ledgerBounds.instants, ledgerBounds.changes = 2, 3
 	bounds.probe, bounds.vocabulary, bounds.gather, bounds.near, bounds.count, bounds.work = 12, 6, 20, 60, 30, 40
+	bounds.hits, bounds.stretch, bounds.walk = 20, 4, 60
 	return func() { bounds, ledgerBounds = kept, ledger }
 }

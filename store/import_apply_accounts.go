@@ -153,12 +153,6 @@ func (g *accountGroup) flush() error {
 	if err := insertEngagementBulk.exec(t, nil, keys); err != nil {
 		return err
 	}
-	for _, a := range g.fresh {
-		_, search := accountKeys(a.Name, a.ID)
-		if err := t.s.index.add(t, g.keys[a.ID], search); err != nil {
-			return err
-		}
-	}
 	clear(g.making)
 	g.fresh = g.fresh[:0]
 	return nil

@@ -282,9 +282,6 @@ func (t *tx) deleteAccountRow(a backoffice.Account) error {
 	if err := t.one(`DELETE FROM engagement WHERE account_key = $1`, a.Key); err != nil {
 		return err
 	}
-	if err := t.s.index.drop(t, a.Key); err != nil {
-		return err
-	}
 	t.kpi.countAccount(countOf(&a), -1)
 	for _, text := range []string{`DELETE FROM user_applications WHERE account_key = $1`, `DELETE FROM account_applications WHERE account_key = $1`} {
 		if _, err := t.exec(text, a.Key); err != nil {

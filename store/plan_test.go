@@ -44,9 +44,9 @@ func TestPlansOfTheAccountsList(t *testing.T) {
 				}
 				holds(t, s, name, planOf(t, s, inOrder, f, accountSource{}, c, now), place, "")
 				f.Query = "nord"
-				holds(t, s, name+" near", planOf(t, s, nearBy, f, accountSource{hits: hits{match: `"nor" AND "ord"`, n: 5000}}, c, now), index, "")
+				holds(t, s, name+" near", planOf(t, s, nearBy, f, accountSource{hits: hits{match: `"nor" AND "ord"`, n: 5000, all: true}}, c, now), index, "")
 				// What is gathered is sorted on purpose.
-				holds(t, s, name+" gathered", planOf(t, s, gathered, f, accountSource{gather: true, hits: hits{match: `"nor" AND "ord"`, n: 5}}, c, now), "VIRTUAL TABLE INDEX", "TEMP B-TREE FOR ORDER BY")
+				holds(t, s, name+" gathered", planOf(t, s, gathered, f, accountSource{gather: true, hits: hits{match: `"nor" AND "ord"`, n: 5, few: true, asked: true}}, c, now), "VIRTUAL TABLE INDEX", "TEMP B-TREE FOR ORDER BY")
 			}
 		}
 		for name, c := range map[string]struct {

@@ -2,60 +2,101 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
 	"strings"
 
 	"steward/backoffice"
 )
 
-// accountIndex finds accounts by part of their folded name or ID. It has two
-// forms, one for each engine, held to one behaviour by a test.
+// trigrams finds accounts by part of their folded name or ID, or users by part of
+// their folded name or address: accounts_fts, users_fts. On PostgreSQL the columns
+// have an index of their own; a test holds both to one behaviour.
 //
-// A search is adaptive: the index is asked for at most bounds.gather hits. Fewer
-// than bounds.probe are read and sorted; with more the list is walked in its
-// order, since a page of matches then lies near everywhere. A row that is read
-// costs ten times a step along a narrow index, and forty times a hit: the walk
-// asks first whether the index has hit the row.
-type accountIndex struct{ trigrams }
-
-// trigrams asks one index: accounts_fts, users_fts.
+// A search is adaptive. Few hits are read and sorted. More of them are met by
+// walking the list in its order: a step along a narrow index that asks whether the
+// search has hit the row costs a twentieth of a row that is read. Along the names
+// the hits themselves come in order, from wherever the page begins.
 type trigrams struct {
 	dialect      *dialect
-	count, terms string // statements
+	table        string
+	count, terms string    // statements
+	next, beyond [2]string // statements, up and down the names
 }
 
 func trigramsOf(d *dialect, table string) trigrams {
-	return trigrams{d, `SELECT COUNT(*) FROM (SELECT 1 FROM ` + table + `_fts WHERE ` + table + `_fts MATCH $1 LIMIT $2)`,
-		`SELECT term FROM ` + table + `_fts_terms WHERE term >= $1 AND term < $2 LIMIT $3`}
+	match := table + `_fts WHERE ` + table + `_fts MATCH $1`
+	return trigrams{d, table, `SELECT COUNT(*) FROM (SELECT 1 FROM ` + match + ` LIMIT $2)`,
+		`SELECT term FROM ` + table + `_fts_terms WHERE term >= $1 AND term < $2 LIMIT $3`,
+		[2]string{`SELECT COUNT(*), COALESCE(MAX(at), 0) FROM (SELECT rowid AS at FROM ` + match + ` AND rowid >= $2 ORDER BY rowid LIMIT $3)`,
+			`SELECT COUNT(*), COALESCE(MIN(at), 0) FROM (SELECT rowid AS at FROM ` + match + ` AND rowid <= $2 ORDER BY rowid DESC LIMIT $3)`},
+		[2]string{`SELECT COUNT(*) FROM (SELECT 1 FROM ` + match + ` AND rowid > $2 AND rowid <= $3 LIMIT $4)`,
+			`SELECT COUNT(*) FROM (SELECT 1 FROM ` + match + ` AND rowid < $2 AND rowid >= $3 LIMIT $4)`},
+	}
 }
 
-// put indexes an account's search text; what was indexed for the key before is
-// replaced.
-func (x accountIndex) put(t *tx, key int64, search string) error {
-	if !x.dialect.engine.SQLite {
-		return nil // a column with a trigram index
-	}
-	if err := x.drop(t, key); err != nil {
-		return err
-	}
-	return x.add(t, key, search)
+// indexedTables have such an index on SQLite.
+var indexedTables = []string{"accounts", "users"}
+
+// A rowid of the index is the place of the row's name in the order of names, as
+// far as four bytes tell, and behind it the row's key.
+const (
+	keyBits  = 31
+	keyOfRow = "rowid & 2147483647"
+)
+
+// placeOf is the place of a folded name, as the schema's column.
+func placeOf(name string) int64 {
+	var b [4]byte
+	copy(b[:], name)
+	return int64(binary.BigEndian.Uint32(b[:]))
 }
 
-// add indexes an account that is new.
-func (x accountIndex) add(t *tx, key int64, search string) error {
-	if !x.dialect.engine.SQLite {
-		return nil
-	}
-	_, err := t.exec(`INSERT INTO accounts_fts (rowid, search) VALUES ($1, $2)`, key, padded(search))
-	return err
+// firstAt is the least name that a place may have.
+func firstAt(place int64) string {
+	return strings.TrimRight(string(binary.BigEndian.AppendUint32(nil, uint32(place))), "\x00")
 }
 
-// drop takes an account out of the index.
-func (x accountIndex) drop(t *tx, key int64) error {
-	if !x.dialect.engine.SQLite {
-		return nil
+// indexAll makes an index from the rows of its table.
+func (t *tx) indexAll(table string) error {
+	for _, text := range []string{
+		`INSERT INTO ` + table + `_fts (` + table + `_fts, rank) VALUES ('hashsize', 33554432)`,
+		`INSERT INTO ` + table + `_fts (rowid, search) SELECT place << 31 | key, search || char(10, 10) FROM ` + table + ` WHERE deleted_at IS NULL ORDER BY 1`,
+		`INSERT INTO ` + table + `_fts (` + table + `_fts) VALUES ('optimize')`,
+		`INSERT INTO ` + table + `_fts (` + table + `_fts, rank) VALUES ('hashsize', 1048576)`,
+	} {
+		if _, err := t.exec(text); err != nil {
+			return err
+		}
 	}
-	_, err := t.exec(`DELETE FROM accounts_fts WHERE rowid = $1`, key)
-	return err
+	return nil
+}
+
+// index brings the indexes in line with what the transaction has written, in the
+// order of their rows: the index is written out wherever that order breaks.
+func (w *writer) index(ctx context.Context) error {
+	for _, table := range indexedTables {
+		due := table + "_fts_due"
+		var gone, come bool
+		if err := w.queryRow(ctx, `SELECT EXISTS (SELECT 1 FROM `+due+` WHERE was), EXISTS (SELECT 1 FROM `+due+`)`).Scan(&gone, &come); err != nil {
+			return err
+		}
+		var texts []string
+		if gone {
+			texts = append(texts, `DELETE FROM `+table+`_fts WHERE rowid IN (SELECT id FROM `+due+` WHERE was)`)
+		}
+		if come {
+			texts = append(texts, `INSERT INTO `+table+`_fts (rowid, search) SELECT d.id, r.search || char(10, 10) FROM `+due+` d CROSS JOIN `+table+` r ON r.key = d.id & 2147483647
+				WHERE r.deleted_at IS NULL AND r.place = d.id >> 31 ORDER BY d.id`, `DELETE FROM `+due)
+		}
+		for _, text := range texts {
+			if _, err := w.exec(ctx, text); err != nil {
+				return fmt.Errorf("index %s: %w", table, err)
+			}
+		}
+	}
+	return nil
 }
 
 // padded makes each pair of letters the beginning of a trigram, and each letter
@@ -64,14 +105,17 @@ func padded(search string) string { return search + "\n\n" }
 
 // hits is what the index says of a search.
 type hits struct {
-	match string // expression for the index; "" where the index cannot say
-	n     int64  // how many rows may match, bounds.gather for that many or more
-	few   bool   // fewer than bounds.probe rows may match: sort them
-	none  bool   // nothing matches
+	match     string // expression for the index; "" where the index cannot say
+	n         int64  // how many rows may match, as many as were asked for at most
+	all       bool   // n is how many
+	few       bool   // fewer than bounds.probe rows may match: sort them
+	none      bool   // nothing matches
+	asked     bool   // rows are drawn from the index
+	from, end int64  // rowids between which it is asked; 0, 0: everywhere
 }
 
-// find asks the index for a folded text.
-func (x trigrams) find(ctx context.Context, q query, folded string) (hits, error) {
+// find asks the index for a folded text, and counts its hits up to most.
+func (x trigrams) find(ctx context.Context, q query, folded string, most int64) (hits, error) {
 	if folded == "" {
 		return hits{}, nil
 	}
@@ -83,19 +127,109 @@ func (x trigrams) find(ctx context.Context, q query, folded string) (hits, error
 		return hits{}, err
 	}
 	if match == noTerms {
-		return hits{none: true}, nil
+		return hits{all: true, few: true, none: true}, nil
 	}
 	var n int64
-	if err := q.row(ctx, x.count, match, bounds.gather).Scan(&n); err != nil {
+	if err := q.row(ctx, x.count, match, most).Scan(&n); err != nil {
 		return hits{}, err
 	}
-	return hits{match: match, n: n, few: n < bounds.probe, none: n == 0}, nil
+	few := n < bounds.probe
+	return hits{match: match, n: n, all: n < most, few: few, none: n == 0, asked: few}, nil
+}
+
+// keys writes a statement that yields the keys of what is hit.
+func (x trigrams) keys(l *listQuery, h hits) string {
+	text := "SELECT " + keyOfRow + " FROM " + x.table + "_fts WHERE " + x.table + "_fts MATCH " + l.arg(h.match)
+	if h.from != 0 || h.end != 0 {
+		text += " AND rowid BETWEEN " + l.arg(min(h.from, h.end)) + " AND " + l.arg(max(h.from, h.end))
+	}
+	return text
+}
+
+// alongNames draws hits in the order of names, from the cursor on: stretch by
+// stretch, each of whole places, so that what is read of one lies before what is
+// read of the next. read is told where, and to gather all hits there; or, at a
+// place where very many lie together, to walk the names from there, which must
+// fill the page or be thrown away. It reports whether the page is full.
+func (x trigrams) alongNames(ctx context.Context, q query, h hits, desc bool, c listCursor, read func(listWay, hits, listCursor) (full bool, err error)) error {
+	dir, step, last := 0, int64(1), int64(math.MaxInt64)
+	if desc {
+		dir, step, last = 1, -1, 0
+	}
+	h.asked = true
+	h.from = math.MaxInt64 - last
+	span := func(place int64) (near, far int64) {
+		near, far = place<<keyBits, place<<keyBits|(1<<keyBits-1)
+		if desc {
+			return far, near
+		}
+		return near, far
+	}
+	if !c.Edge {
+		h.from, _ = span(placeOf(c.Text))
+	}
+	for size := bounds.stretch; ; size = min(4*size, bounds.probe) {
+		var n, edge int64
+		if err := q.row(ctx, x.next[dir], h.match, h.from, size).Scan(&n, &edge); err != nil {
+			return err
+		}
+		h.end = last
+		if n == size {
+			place := edge >> keyBits
+			near, far := span(place)
+			if err := q.row(ctx, x.beyond[dir], h.match, edge, far, bounds.probe).Scan(&n); err != nil {
+				return err
+			}
+			switch h.end = far; {
+			case n < bounds.probe:
+			case h.from>>keyBits != place:
+				h.end = near - step
+			default:
+				at := c
+				if c.Edge || placeOf(c.Text) != place {
+					at = listCursor{Text: firstAt(place), Back: c.Back}
+					if desc {
+						at.Text = firstAt(place + 1)
+					}
+				}
+				if full, err := read(nearBy, h, at); err != nil || full {
+					return err
+				}
+			}
+		}
+		if full, err := read(gathered, h, c); err != nil || full || h.end == last {
+			return err
+		}
+		h.from = h.end + step
+	}
+}
+
+// hitsOf is how many hits are counted: along the names it matters only whether
+// they are few.
+func hitsOf(names bool) int64 {
+	if names {
+		return bounds.probe
+	}
+	return bounds.hits
+}
+
+// wayOf is how a page of a search finds its rows at first.
+func (s *Store) wayOf(folded string, gather bool, h hits, names bool) listWay {
+	switch {
+	case gather:
+		return gathered
+	case folded == "" || !s.dialect.engine.SQLite:
+		return inOrder
+	case names && h.match != "":
+		return byName
+	}
+	return nearBy
 }
 
 const noTerms = "\x00"
 
 // counted reports whether the index knows all that may match: the walk can ask it.
-func (h hits) counted() bool { return h.match != "" && h.n < bounds.gather }
+func (h hits) counted() bool { return h.match != "" && h.all }
 
 // expression returns what the index is asked: all trigrams of the text, or
 // for shorter inputs every trigram that begins with it. It is "" when the list

@@ -36,8 +36,8 @@ type Store struct {
 	ledger   ledger
 	known    *knownVisits
 	reports  reports
-	index    accountIndex
-	people   trigrams // the index of users
+	index    trigrams // of accounts
+	people   trigrams // of users
 	userKPIs userLedger
 	roles    roleMemory
 	branches branchMemory
@@ -101,8 +101,8 @@ func Open(ctx context.Context, name string, o Options) (*Store, error) {
 }
 
 func (s *Store) openSQLite(ctx context.Context, path string, o Options) error {
-	s.dialect, s.file, s.index = sqliteDialect, path, accountIndex{trigramsOf(sqliteDialect, "accounts")}
-	s.people = trigramsOf(sqliteDialect, "users")
+	s.dialect, s.file = sqliteDialect, path
+	s.index, s.people = trigramsOf(sqliteDialect, "accounts"), trigramsOf(sqliteDialect, "users")
 	if st, err := os.Stat(path); err != nil || st.Size() == 0 {
 		if o.MustExist {
 			return fmt.Errorf("%w at %s", ErrMissing, path)
@@ -212,8 +212,8 @@ func sqliteOurs(ctx context.Context, path string) error {
 }
 
 func (s *Store) openPostgres(ctx context.Context, dsn string, o Options) error {
-	s.dialect, s.index = postgresDialect, accountIndex{trigramsOf(postgresDialect, "accounts")}
-	s.people = trigramsOf(postgresDialect, "users")
+	s.dialect = postgresDialect
+	s.index, s.people = trigramsOf(postgresDialect, "accounts"), trigramsOf(postgresDialect, "users")
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return fmt.Errorf("PostgreSQL does not answer: %w", err)

@@ -294,6 +294,9 @@ func (w *writer) group(u *unit) {
 		break
 	}
 	if broken == nil {
+		broken = w.index(ctx)
+	}
+	if broken == nil {
 		_, broken = w.conn.ExecContext(ctx, "COMMIT")
 	}
 	if broken != nil {

@@ -95,21 +95,16 @@ func (s *Store) usersPage(ctx context.Context, f backoffice.UserFilter, cursor s
 	if !ok {
 		c = listCursor{Edge: true}
 	}
-	way := inOrder
-	switch {
-	case src.gather:
-		way = gathered
-	case f.Query != "" && s.dialect.engine.SQLite:
-		way = nearBy
-	}
+	way := s.wayOf(f.Query, src.gather, src.hits, src.covered(f))
 	found, err := s.usersBy(ctx, way, f, src, c, now)
 	full := func() bool { return err != nil || len(found) > backoffice.PageSize }
 	if src.short && !full() {
 		src.short = false
-		if src.hits, err = s.people.find(ctx, s.query(), f.Query); err != nil || src.hits.none {
+		if src.hits, err = s.people.find(ctx, s.query(), f.Query, hitsOf(src.covered(f))); err != nil || src.hits.none {
 			return backoffice.UsersPage{}, err
 		}
-		if src.gather = src.hits.few; !src.gather {
+		src.gather = src.hits.few
+		if way = s.wayOf(f.Query, src.gather, src.hits, src.covered(f)); src.hits.match != "" {
 			found, err = s.usersBy(ctx, way, f, src, c, now)
 		}
 	}
@@ -210,6 +205,19 @@ func (r foundUser) place(by backoffice.UserSort) listCursor {
 // usersBy reads the rows of a page, and one more where there are more, from the
 // cursor on.
 func (s *Store) usersBy(ctx context.Context, way listWay, f backoffice.UserFilter, src userSource, c listCursor, now time.Time) ([]foundUser, error) {
+	if way == byName {
+		var found []foundUser
+		err := s.people.alongNames(ctx, s.query(), src.hits, f.Asc == c.Back, c, func(way listWay, h hits, c listCursor) (bool, error) {
+			src.gather, src.hits = way == gathered, h
+			rows, err := s.usersBy(ctx, way, f, src, c, now)
+			full := len(found)+len(rows) > backoffice.PageSize
+			if full || src.gather {
+				found = append(found, rows...)
+			}
+			return full, err
+		})
+		return found[:min(len(found), backoffice.PageSize+1)], err
+	}
 	rest, args := s.usersStatement(way, f, src, c, now)
 	p, err := s.query().packed(ctx, s.usersText(rest), args...)
 	if err != nil {
@@ -260,27 +268,23 @@ func (s *Store) usersStatement(way listWay, f backoffice.UserFilter, src userSou
 			` ORDER BY ` + order.column + dir + `, ` + order.key() + dir + ` LIMIT ` + strconv.Itoa(limit)
 	case nearBy:
 		// The rows come in the order of the inner statement, which ends with a LIMIT.
-		from, search, near := "users u", "", bounds.near
-		if src.hits.counted() {
-			near = max(near, stepsForHit*src.hits.n)
-		}
+		from, search := "users u", ""
 		if order.engaged {
 			from = "user_engagement e"
 		} else {
 			l.add("u.deleted_at IS NULL")
 		}
-		if f.Sort == backoffice.UsersByName && !src.byID {
-			// Its index holds the text.
-			search, near = ", u.search AS t", max(near, stepsForHit*src.hits.n)
+		if src.covered(f) {
+			search = ", u.search AS t"
 		}
 		begin()
 		inner := `SELECT ` + order.key() + ` AS k` + search + ` FROM ` + from + l.conditions() + ` ORDER BY ` + order.column + dir + `, ` + order.key() + dir +
-			` LIMIT ` + l.arg(near)
+			` LIMIT ` + l.arg(nearRows(src.hits, search != ""))
 		l.where = nil
 		if search != "" {
 			l.add(`h.t LIKE ` + l.arg(like(f.Query)) + ` ESCAPE '\'`)
 		} else if src.hits.counted() {
-			l.add("h.k IN (" + src.found(l, f) + ")")
+			l.add("h.k IN (" + src.found(s.people, l, f) + ")")
 		}
 		s.narrowUsers(l, f, src, now)
 		rest = `FROM (` + inner + `) h` + join + `users u ON u.key = h.k` + join + `user_engagement e ON e.user_key = u.key` +
@@ -297,6 +301,11 @@ func (s *Store) usersStatement(way listWay, f backoffice.UserFilter, src userSou
 			join + `users u ON u.key = h.k` + join + `user_engagement e ON e.user_key = u.key ORDER BY h.s` + dir + `, h.k` + dir
 	}
 	return rest, l.args
+}
+
+// covered reports whether the index of the order holds the text that is searched.
+func (src userSource) covered(f backoffice.UserFilter) bool {
+	return f.Sort == backoffice.UsersByName && !src.byID
 }
 
 // userTables joins users u and user_engagement e; the walk begins in the latter
@@ -327,8 +336,8 @@ func idBeginning(folded string) bool {
 
 // found is a statement that yields the keys of all users whom the search may
 // find.
-func (src userSource) found(l *listQuery, f backoffice.UserFilter) string {
-	keys := "SELECT rowid FROM users_fts WHERE users_fts MATCH " + l.arg(src.hits.match)
+func (src userSource) found(x trigrams, l *listQuery, f backoffice.UserFilter) string {
+	keys := x.keys(l, src.hits)
 	if src.byID {
 		keys += " UNION ALL SELECT key FROM users WHERE id >= " + l.arg(f.Query) + " AND id < " + l.arg(f.Query+"~")
 	}
@@ -343,7 +352,7 @@ func (s *Store) narrowUsers(l *listQuery, f backoffice.UserFilter, src userSourc
 	}
 	if f.Query != "" {
 		if src.hits.match != "" && src.gather && src.few == nil {
-			l.add("u.key IN (" + src.found(l, f) + ")")
+			l.add("u.key IN (" + src.found(s.people, l, f) + ")")
 		}
 		if like := `u.search LIKE ` + l.arg(like(f.Query)) + ` ESCAPE '\'`; src.byID {
 			l.add("(" + like + " OR u.id >= " + l.arg(f.Query) + " AND u.id < " + l.arg(f.Query+"~") + ")")
@@ -416,16 +425,17 @@ func (s *Store) userSource(ctx context.Context, f backoffice.UserFilter, now tim
 	case s.dialect.engine.SQLite && utf8.RuneCountInString(f.Query) < 3:
 		src.short = true
 	default:
-		if src.hits, err = s.people.find(ctx, s.query(), f.Query); err != nil {
+		src.byID = idBeginning(f.Query)
+		if src.hits, err = s.people.find(ctx, s.query(), f.Query, hitsOf(src.covered(f))); err != nil {
 			return src, err
 		}
-		if src.byID = idBeginning(f.Query); src.byID {
+		if src.byID {
 			var n int64
 			if err := s.query().row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM users WHERE id >= $1 AND id < $2 LIMIT `+strconv.FormatInt(bounds.gather, 10)+`) AS probed`,
 				f.Query, f.Query+"~").Scan(&n); err != nil {
 				return src, err
 			}
-			src.hits.n += n
+			src.hits.n, src.hits.all = src.hits.n+n, src.hits.all && n < bounds.gather
 			src.hits.few, src.hits.none = src.hits.few && n < bounds.probe, src.hits.none && n == 0
 			if src.hits.match == "" && s.dialect.engine.SQLite {
 				src.hits.match = `"` + noTerms + `"`

@@ -30,20 +30,6 @@ func (t *tx) tallyUsers() error {
 			return err
 		}
 	}
-	if t.s.dialect.engine.SQLite {
-		if _, err := t.exec(`INSERT INTO users_fts (users_fts, rank) VALUES ('hashsize', 33554432)`); err != nil {
-			return err
-		}
-		for _, text := range []string{
-			`INSERT INTO users_fts (rowid, search) SELECT key, search || char(10, 10) FROM users WHERE deleted_at IS NULL ORDER BY key`,
-			`INSERT INTO users_fts (users_fts) VALUES ('optimize')`,
-			`INSERT INTO users_fts (users_fts, rank) VALUES ('hashsize', 1048576)`,
-		} {
-			if _, err := t.exec(text); err != nil {
-				return err
-			}
-		}
-	}
 	return t.tallyActiveUsers()
 }
 
