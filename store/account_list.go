@@ -76,40 +76,6 @@ const (
 	gathered                // finds all by an index, sorts them, and reads what is on the page
 )
 
-// bounds are where a list changes its way of finding rows. No row depends on
-// them, which a test holds by making them small.
-var bounds = struct {
-	probe      int64 // a search with fewer hits than these has them sorted
-	hits       int64 // hits that are counted, and asked for each row of a walk
-	stretch    int64 // hits along the names that are gathered at once, at first
-	walk       int64 // rows that a search walks along the names where hits lie close
-	vocabulary int   // trigrams that begin with a one- or two-letter input, at most
-	gather     int64 // rows of an index that are rather sorted than met by walking another order
-	near       int64 // rows that a search walks at least before its hits are gathered
-	count      int64 // matches that are counted: a list then says "2 000+"
-	work       int64 // accounts that are looked at to count them
-}{4000, 60_000, 256, 150_000, 800, 20_000, 4000, 2000, 20_000}
-
-// stepsForHit is how many rows of an order are walked in half the time in which
-// a hit is gathered.
-const stepsForHit = 5
-
-// nearRows is how far a search walks the order of the list before all its hits
-// are rather gathered: what is common fills a page by then, unless it all lies
-// elsewhere in the order. Where the index does not know all hits, a step reads
-// the row, unless it goes along the names, whose index holds the text.
-func nearRows(h hits, covers bool) int64 {
-	switch {
-	case covers && h.match != "":
-		return bounds.walk
-	case covers:
-		return stepsForHit * bounds.near
-	case h.counted():
-		return max(12*bounds.near, stepsForHit*h.n)
-	}
-	return bounds.near
-}
-
 // Accounts returns one page of the accounts that the filter leaves. A cursor
 // that is empty, or was not made by this installation for this filter, opens
 // the first page; "last" opens the last one.
@@ -137,11 +103,11 @@ func (s *Store) accountsPage(ctx context.Context, f backoffice.AccountFilter, cu
 	full := func() bool { return err != nil || len(found) > backoffice.PageSize }
 	if src.short && !full() {
 		src.short = false
-		if src.hits, err = s.index.find(ctx, s.query(), f.Query, hitsOf(accountOrders[f.Sort].covers)); err != nil || src.hits.none {
+		if src.hits, err = s.index.find(ctx, s.query(), f.Query, hitsOf(accountOrders[f.Sort].covers), src.all); err != nil || src.hits.none {
 			return backoffice.AccountsPage{}, err
 		}
-		src.gather = src.hits.few
-		if way = s.wayOf(f.Query, src.gather, src.hits, accountOrders[f.Sort].covers); src.hits.match != "" {
+		src.gather, src.hits.uneven = src.hits.few, f.Sort == backoffice.SortPrimaryUser
+		if way = s.wayOf(f.Query, src.gather, src.hits, accountOrders[f.Sort].covers); way != nearBy || src.hits.counted() {
 			found, err = s.accountsBy(ctx, way, f, src, c, now)
 		}
 	}
@@ -149,7 +115,11 @@ func (s *Store) accountsPage(ctx context.Context, f backoffice.AccountFilter, cu
 		if way = inOrder; src.hits.match != "" {
 			src.gather, src.hits.asked, way = true, true, gathered
 		}
-		found, err = s.accountsBy(ctx, way, f, src, c, now)
+		for _, src.hits.within = range src.hits.reach() {
+			if found, err = s.accountsBy(ctx, way, f, src, c, now); way == inOrder || full() {
+				break
+			}
+		}
 	}
 	if err != nil {
 		return backoffice.AccountsPage{}, err
@@ -248,7 +218,7 @@ func (s *Store) accountsStatement(way listWay, f backoffice.AccountFilter, src a
 		op, dir = " < ", " DESC"
 	}
 	l := &listQuery{}
-	begin := func() {
+	begin := func(walks bool) {
 		if c.Edge {
 			return
 		}
@@ -257,36 +227,40 @@ func (s *Store) accountsStatement(way listWay, f backoffice.AccountFilter, src a
 			value = c.Text
 		}
 		place := l.arg(value) + ", " + l.arg(c.Key)
-		if way != gathered {
+		if walks {
 			place += s.dialect.asKey()
 		}
 		l.add("(" + order.column + ", " + order.key() + ")" + op + "(" + place + ")")
+	}
+	sorted := ` ORDER BY ` + order.column + dir + `, ` + order.key() + dir + ` LIMIT `
+	// walk yields so many rows of the order, in a statement to be put inside of another.
+	walk := func(columns string, rows int64) string {
+		from := "accounts a"
+		if order.engaged {
+			from = "engagement e"
+		} else {
+			l.add("a.deleted_at IS NULL")
+		}
+		begin(true)
+		text := `SELECT ` + columns + ` FROM ` + from + l.conditions() + sorted + l.arg(rows)
+		l.where = nil
+		return text
 	}
 	join := s.join()
 	const parents = ` LEFT JOIN accounts p ON p.key = a.parent_key`
 	switch way {
 	case inOrder:
 		s.narrow(l, f, src, now)
-		begin()
-		rest = `FROM ` + s.accountTables(order.engaged) + parents + ` WHERE ` + strings.Join(l.where, " AND ") +
-			` ORDER BY ` + order.column + dir + `, ` + order.key() + dir + ` LIMIT ` + strconv.Itoa(limit)
+		begin(true)
+		rest = `FROM ` + s.accountTables(order.engaged) + parents + l.conditions() + sorted + strconv.Itoa(limit)
 	case nearBy:
 		// The rows come in the order of the inner statement, which ends with a LIMIT.
-		from, search := "accounts a", ""
-		switch {
-		case order.covers:
-			search = ", a.search AS t"
-			l.add("a.deleted_at IS NULL")
-		case order.engaged:
-			from = "engagement e"
-		default:
-			l.add("a.deleted_at IS NULL")
+		columns := order.key() + ` AS k`
+		if order.covers {
+			columns += ", a.search AS t"
 		}
-		begin()
-		inner := `SELECT ` + order.key() + ` AS k` + search + ` FROM ` + from + l.conditions() + ` ORDER BY ` + order.column + dir + `, ` + order.key() + dir +
-			` LIMIT ` + l.arg(nearRows(src.hits, order.covers))
-		l.where = nil
-		if search != "" {
+		inner := walk(columns, nearRows(src.hits, order.covers))
+		if order.covers {
 			l.add(`h.t LIKE ` + l.arg(like(f.Query)) + ` ESCAPE '\'`)
 		} else if src.hits.counted() {
 			l.add("h.k IN (" + s.index.keys(l, src.hits) + ")")
@@ -295,8 +269,11 @@ func (s *Store) accountsStatement(way listWay, f backoffice.AccountFilter, src a
 		rest = `FROM (` + inner + `) h` + join + `accounts a ON a.key = h.k` + join + `engagement e ON e.account_key = a.key` + parents +
 			l.conditions() + ` LIMIT ` + strconv.Itoa(limit)
 	case gathered:
+		if src.hits.within > 0 {
+			src.hits.first = walk(order.key(), src.hits.within)
+		}
 		s.narrow(l, f, src, now)
-		begin()
+		begin(false)
 		tables := "accounts a"
 		if order.engaged || src.visits || f.ActiveDays+f.DormantDays > 0 {
 			tables = s.accountTables(src.visits)
@@ -456,10 +433,10 @@ func (s *Store) accountSource(ctx context.Context, f backoffice.AccountFilter, n
 	case s.dialect.engine.SQLite && utf8.RuneCountInString(f.Query) < 3:
 		src.short = true
 	default:
-		if src.hits, err = s.index.find(ctx, s.query(), f.Query, hitsOf(accountOrders[f.Sort].covers)); err != nil {
+		if src.hits, err = s.index.find(ctx, s.query(), f.Query, hitsOf(accountOrders[f.Sort].covers), src.all); err != nil {
 			return src, err
 		}
-		src.none, src.gather = src.hits.none, src.hits.few
+		src.none, src.gather, src.hits.uneven = src.hits.none, src.hits.few, f.Sort == backoffice.SortPrimaryUser
 	}
 	switch {
 	case src.gather || src.none:

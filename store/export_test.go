@@ -94,6 +94,28 @@ func SmallBounds() (back func()) {
 	kept, ledger := bounds, ledgerBounds
 	ledgerBounds.instants, ledgerBounds.changes = 2, 3
 	bounds.probe, bounds.vocabulary, bounds.gather, bounds.near, bounds.count, bounds.work = 12, 6, 20, 60, 30, 40
-	bounds.hits, bounds.stretch, bounds.walk = 20, 4, 60
+	bounds.hits, bounds.even, bounds.stretch, bounds.crowd, bounds.walk = 30, 1, 4, 8, 60
 	return func() { bounds, ledgerBounds = kept, ledger }
+}
+
+// NameUserForTest gives a user another name and address.
+func (s *Store) NameUserForTest(ctx context.Context, email, name, now string) error {
+	return s.update(ctx, backoffice.System(), func(t *tx) error {
+		u, err := readUser(ctx, t, selectUserByEmail, email)
+		if err != nil {
+			return err
+		}
+		return t.nameUser(u.Key, name, now)
+	})
+}
+
+// PlaceOf is the place of a folded name in the search's index, and FirstAt the
+// least name of a place.
+func PlaceOf(name string) int64  { return placeOf(name) }
+func FirstAt(place int64) string { return firstAt(place) }
+
+// PlaceOfAccount is what the schema says of the place of an account's name.
+func (s *Store) PlaceOfAccount(ctx context.Context, id string) (name string, place int64, err error) {
+	err = s.query().row(ctx, `SELECT name_sort, place FROM accounts WHERE id = $1`, id).Scan(&name, &place)
+	return name, place, err
 }

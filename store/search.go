@@ -36,6 +36,44 @@ func trigramsOf(d *dialect, table string) trigrams {
 	}
 }
 
+// bounds are where a list changes its way of finding rows. No row depends on
+// them, which a test holds by making them small.
+var bounds = struct {
+	probe      int64 // a search with fewer hits than these has them sorted
+	hits       int64 // hits that are counted
+	even       int64 // rows of the list for the square of the hits, from where on both are looked through
+	stretch    int64 // hits along the names that are gathered at once, at first
+	crowd      int64 // hits in one place, from where on the names are rather walked there
+	walk       int64 // rows that a search walks along the names where hits lie close
+	vocabulary int   // trigrams that begin with a one- or two-letter input, at most
+	gather     int64 // rows of an index that are rather sorted than met by walking another order
+	near       int64 // rows that a search walks at least before its hits are gathered
+	count      int64 // matches that are counted: a list then says "2 000+"
+	work       int64 // accounts that are looked at to count them
+}{4000, 60_000, 100, 256, 1000, 150_000, 800, 20_000, 4000, 2000, 20_000}
+
+// stepsForHit is how many rows of an order are walked in half the time in which
+// a hit is gathered.
+const stepsForHit = 5
+
+// nearRows is how far a search walks the order of the list before all its hits
+// are rather gathered: what is common fills a page by then, unless it all lies
+// elsewhere in the order. Where the index does not know all hits, a step reads
+// the row, unless it goes along the names, whose index holds the text.
+func nearRows(h hits, covers bool) int64 {
+	switch {
+	case covers && h.match != "":
+		return bounds.walk
+	case covers:
+		return stepsForHit * bounds.near
+	case h.counted():
+		return max(12*bounds.near, stepsForHit*h.n)
+	case h.all && 80*h.rows > h.n*bounds.near:
+		return bounds.near / 4 // unless they lie close here, it takes more anyway
+	}
+	return bounds.near
+}
+
 // indexedTables have such an index on SQLite.
 var indexedTables = []string{"accounts", "users"}
 
@@ -111,11 +149,16 @@ type hits struct {
 	few       bool   // fewer than bounds.probe rows may match: sort them
 	none      bool   // nothing matches
 	asked     bool   // rows are drawn from the index
+	rows      int64  // of the whole list
+	uneven    bool   // names and the order have to do with each other
 	from, end int64  // rowids between which it is asked; 0, 0: everywhere
+	within    int64  // only among so many rows of the list's order; 0: everywhere
+	first     string // statement that yields the keys of those
 }
 
-// find asks the index for a folded text, and counts its hits up to most.
-func (x trigrams) find(ctx context.Context, q query, folded string, most int64) (hits, error) {
+// find asks the index for a folded text, and counts its hits up to most; rows is
+// how long the whole list is.
+func (x trigrams) find(ctx context.Context, q query, folded string, most, rows int64) (hits, error) {
 	if folded == "" {
 		return hits{}, nil
 	}
@@ -134,7 +177,7 @@ func (x trigrams) find(ctx context.Context, q query, folded string, most int64) 
 		return hits{}, err
 	}
 	few := n < bounds.probe
-	return hits{match: match, n: n, all: n < most, few: few, none: n == 0, asked: few}, nil
+	return hits{match: match, n: n, all: n < most, few: few, none: n == 0, asked: few, rows: rows}, nil
 }
 
 // keys writes a statement that yields the keys of what is hit.
@@ -142,6 +185,9 @@ func (x trigrams) keys(l *listQuery, h hits) string {
 	text := "SELECT " + keyOfRow + " FROM " + x.table + "_fts WHERE " + x.table + "_fts MATCH " + l.arg(h.match)
 	if h.from != 0 || h.end != 0 {
 		text += " AND rowid BETWEEN " + l.arg(min(h.from, h.end)) + " AND " + l.arg(max(h.from, h.end))
+	}
+	if h.first != "" {
+		text += " AND " + keyOfRow + " IN (" + h.first + ")"
 	}
 	return text
 }
@@ -177,11 +223,11 @@ func (x trigrams) alongNames(ctx context.Context, q query, h hits, desc bool, c 
 		if n == size {
 			place := edge >> keyBits
 			near, far := span(place)
-			if err := q.row(ctx, x.beyond[dir], h.match, edge, far, bounds.probe).Scan(&n); err != nil {
+			if err := q.row(ctx, x.beyond[dir], h.match, edge, far, bounds.crowd).Scan(&n); err != nil {
 				return err
 			}
 			switch h.end = far; {
-			case n < bounds.probe:
+			case n < bounds.crowd:
 			case h.from>>keyBits != place:
 				h.end = near - step
 			default:
@@ -228,8 +274,26 @@ func (s *Store) wayOf(folded string, gather bool, h hits, names bool) listWay {
 
 const noTerms = "\x00"
 
-// counted reports whether the index knows all that may match: the walk can ask it.
-func (h hits) counted() bool { return h.match != "" && h.all }
+// counted reports whether the hits are so few that a walk rather asks the index
+// for each row than the walk's rows are looked for among the hits: a walk to a
+// full page is as long as the hits are rare, where they lie evenly.
+func (h hits) counted() bool {
+	return h.match != "" && h.all && (h.uneven || h.n*h.n <= bounds.even*h.rows)
+}
+
+// reach is among how many rows of the order hits are looked for, one after the
+// other until they fill a page: as many as should hold one and a half pages where
+// hits lie evenly, then more, then all (0).
+func (h hits) reach() []int64 {
+	if h.counted() || h.n == 0 {
+		return []int64{0}
+	}
+	even := max(bounds.hits/6, 80*h.rows/h.n)
+	if even >= bounds.hits/2 {
+		return []int64{even, 0}
+	}
+	return []int64{even, bounds.hits, 0}
+}
 
 // expression returns what the index is asked: all trigrams of the text, or
 // for shorter inputs every trigram that begins with it. It is "" when the list

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"steward/backoffice"
 	"steward/store"
 	"steward/store/storetest"
@@ -172,4 +174,32 @@ func TestSearchFollows(t *testing.T) {
 		found("1", true)
 		found("nw-1", true)
 	})
+}
+
+// The places of names keep their order, and are the same to the schema.
+func TestSearchPlaces(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		a, b := rapid.StringN(0, 6, -1).Draw(r, "a"), rapid.StringN(0, 6, -1).Draw(r, "b")
+		if a > b {
+			a, b = b, a
+		}
+		if x, y := store.PlaceOf(a), store.PlaceOf(b); x > y {
+			r.Fatalf("%q lies at %d, %q at %d", a, x, b, y)
+		}
+		if first, next := store.FirstAt(store.PlaceOf(a)), store.FirstAt(store.PlaceOf(a)+1); first > a || next <= a {
+			r.Fatalf("%q is not from %q to %q", a, first, next)
+		}
+	})
+	clock := storetest.NewClock()
+	s := storetest.Open(t, storetest.SQLite(t), clock)
+	for i, name := range searchNames {
+		id := fmt.Sprintf("p-%d", i)
+		if err := s.Update(ctx, func(u *store.Unit) error { return u.Insert(name, id, clock.Now()) }); err != nil {
+			t.Fatal(err)
+		}
+		sorted, place, err := s.PlaceOfAccount(ctx, id)
+		if err != nil || place != store.PlaceOf(sorted) {
+			t.Errorf("%q lies at %d, want %d, %v", sorted, place, store.PlaceOf(sorted), err)
+		}
+	}
 }

@@ -100,11 +100,11 @@ func (s *Store) usersPage(ctx context.Context, f backoffice.UserFilter, cursor s
 	full := func() bool { return err != nil || len(found) > backoffice.PageSize }
 	if src.short && !full() {
 		src.short = false
-		if src.hits, err = s.people.find(ctx, s.query(), f.Query, hitsOf(src.covered(f))); err != nil || src.hits.none {
+		if src.hits, err = s.people.find(ctx, s.query(), f.Query, hitsOf(src.covered(f)), src.all); err != nil || src.hits.none {
 			return backoffice.UsersPage{}, err
 		}
 		src.gather = src.hits.few
-		if way = s.wayOf(f.Query, src.gather, src.hits, src.covered(f)); src.hits.match != "" {
+		if way = s.wayOf(f.Query, src.gather, src.hits, src.covered(f)); way != nearBy || src.hits.counted() {
 			found, err = s.usersBy(ctx, way, f, src, c, now)
 		}
 	}
@@ -112,7 +112,11 @@ func (s *Store) usersPage(ctx context.Context, f backoffice.UserFilter, cursor s
 		if way = inOrder; src.hits.match != "" {
 			src.gather, way = true, gathered
 		}
-		found, err = s.usersBy(ctx, way, f, src, c, now)
+		for _, src.hits.within = range src.reach() {
+			if found, err = s.usersBy(ctx, way, f, src, c, now); way == inOrder || full() {
+				break
+			}
+		}
 	}
 	if err != nil {
 		return backoffice.UsersPage{}, err
@@ -259,29 +263,34 @@ func (s *Store) usersStatement(way listWay, f backoffice.UserFilter, src userSou
 			l.add("(" + order.column + ", " + order.key() + ")" + op + "(" + l.arg(order.value(c)) + ", " + l.arg(c.Key) + ")")
 		}
 	}
-	join := s.join()
-	switch way {
-	case inOrder:
-		s.narrowUsers(l, f, src, now)
-		begin()
-		rest = `FROM ` + s.userTables(order.engaged) + l.conditions() +
-			` ORDER BY ` + order.column + dir + `, ` + order.key() + dir + ` LIMIT ` + strconv.Itoa(limit)
-	case nearBy:
-		// The rows come in the order of the inner statement, which ends with a LIMIT.
-		from, search := "users u", ""
+	sorted := ` ORDER BY ` + order.column + dir + `, ` + order.key() + dir + ` LIMIT `
+	// walk yields so many rows of the order, in a statement to be put inside of another.
+	walk := func(columns string, rows int64) string {
+		from := "users u"
 		if order.engaged {
 			from = "user_engagement e"
 		} else {
 			l.add("u.deleted_at IS NULL")
 		}
-		if src.covered(f) {
-			search = ", u.search AS t"
-		}
 		begin()
-		inner := `SELECT ` + order.key() + ` AS k` + search + ` FROM ` + from + l.conditions() + ` ORDER BY ` + order.column + dir + `, ` + order.key() + dir +
-			` LIMIT ` + l.arg(nearRows(src.hits, search != ""))
+		text := `SELECT ` + columns + ` FROM ` + from + l.conditions() + sorted + l.arg(rows)
 		l.where = nil
-		if search != "" {
+		return text
+	}
+	join := s.join()
+	switch way {
+	case inOrder:
+		s.narrowUsers(l, f, src, now)
+		begin()
+		rest = `FROM ` + s.userTables(order.engaged) + l.conditions() + sorted + strconv.Itoa(limit)
+	case nearBy:
+		// The rows come in the order of the inner statement, which ends with a LIMIT.
+		columns := order.key() + ` AS k`
+		if src.covered(f) {
+			columns += ", u.search AS t"
+		}
+		inner := walk(columns, nearRows(src.hits, src.covered(f)))
+		if src.covered(f) {
 			l.add(`h.t LIKE ` + l.arg(like(f.Query)) + ` ESCAPE '\'`)
 		} else if src.hits.counted() {
 			l.add("h.k IN (" + src.found(s.people, l, f) + ")")
@@ -290,6 +299,9 @@ func (s *Store) usersStatement(way listWay, f backoffice.UserFilter, src userSou
 		rest = `FROM (` + inner + `) h` + join + `users u ON u.key = h.k` + join + `user_engagement e ON e.user_key = u.key` +
 			l.conditions() + ` LIMIT ` + strconv.Itoa(limit)
 	case gathered:
+		if src.hits.within > 0 {
+			src.hits.first = walk(order.key(), src.hits.within)
+		}
 		s.narrowUsers(l, f, src, now)
 		begin()
 		tables := "users u"
@@ -301,6 +313,14 @@ func (s *Store) usersStatement(way listWay, f backoffice.UserFilter, src userSou
 			join + `users u ON u.key = h.k` + join + `user_engagement e ON e.user_key = u.key ORDER BY h.s` + dir + `, h.k` + dir
 	}
 	return rest, l.args
+}
+
+// reach is hits.reach; who is found by their ID stands outside of the index.
+func (src userSource) reach() []int64 {
+	if src.byID {
+		return []int64{0}
+	}
+	return src.hits.reach()
 }
 
 // covered reports whether the index of the order holds the text that is searched.
@@ -426,7 +446,7 @@ func (s *Store) userSource(ctx context.Context, f backoffice.UserFilter, now tim
 		src.short = true
 	default:
 		src.byID = idBeginning(f.Query)
-		if src.hits, err = s.people.find(ctx, s.query(), f.Query, hitsOf(src.covered(f))); err != nil {
+		if src.hits, err = s.people.find(ctx, s.query(), f.Query, hitsOf(src.covered(f)), src.all); err != nil {
 			return src, err
 		}
 		if src.byID {
