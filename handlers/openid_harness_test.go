@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -31,7 +32,11 @@ type relying struct {
 // application adds one that every user has, and serves where its sign-in returns to.
 func (w *site) application(kind backoffice.ApplicationKind) *relying {
 	w.t.Helper()
-	return w.applicationOf(backoffice.Application{Name: "Ledger " + string(kind), Kind: kind, Active: true, AutoAssigned: true})
+	list, err := w.store.Applications(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.applicationOf(backoffice.Application{Name: fmt.Sprintf("Ledger %d", len(list)+1), Kind: kind, Active: true, AutoAssigned: true})
 }
 
 func (w *site) applicationOf(a backoffice.Application) *relying {

@@ -19,24 +19,30 @@ const userPassphrase = "seven quiet lanterns"
 func eachPeople(t *testing.T, test func(t *testing.T, w *site)) {
 	t.Helper()
 	eachGate(t, func(t *testing.T, w *site) {
-		hash := userHash()
-		for _, id := range []string{"nord", "sued"} {
-			if _, err := w.store.CreateAccount(ctx, backoffice.CommandLine(), backoffice.NewAccount{Name: strings.ToUpper(id[:1]) + id[1:] + " AG", ID: id, PrimaryEmail: "hana@nord.example"}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		w.member("nord", "uma@nord.example", backoffice.RoleReadOnly)
-		for _, email := range []string{"hana@nord.example", "uma@nord.example"} {
-			u, _, err := w.store.UserCredentials(ctx, email)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := w.store.SetUserPassword(ctx, backoffice.CommandLine(), u.Key, "", hash, nil); err != nil {
-				t.Fatal(err)
-			}
-		}
+		w.people()
 		test(t, w)
 	})
+}
+
+// people adds the accounts and users of eachPeople.
+func (w *site) people() {
+	t := w.t
+	t.Helper()
+	for _, id := range []string{"nord", "sued"} {
+		if _, err := w.store.CreateAccount(ctx, backoffice.CommandLine(), backoffice.NewAccount{Name: strings.ToUpper(id[:1]) + id[1:] + " AG", ID: id, PrimaryEmail: "hana@nord.example"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.member("nord", "uma@nord.example", backoffice.RoleReadOnly)
+	for _, email := range []string{"hana@nord.example", "uma@nord.example"} {
+		u, _, err := w.store.UserCredentials(ctx, email)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.store.SetUserPassword(ctx, backoffice.CommandLine(), u.Key, "", userHash(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 var userHash = sync.OnceValue(func() string {
