@@ -263,11 +263,10 @@ func TestClient_Go(t *testing.T) {
 	}
 }
 
-// openid-client of the npm registry, with a secret and without one.
-func TestClient_OpenIDClient(t *testing.T) {
-	node, npm := program(t, "node", "nodejs"), program(t, "npm", "npm")
-	const redirect, loggedOut = "http://localhost:3112/callback", "http://localhost:3112/bye"
-	dir := t.TempDir()
+// openIDClient installs openid-client, as the lock file pins it, into a folder.
+func openIDClient(t *testing.T) string {
+	t.Helper()
+	npm, dir := program(t, "npm", "npm"), t.TempDir()
 	for _, name := range []string{"package.json", "package-lock.json", "client.mjs"} {
 		b, err := os.ReadFile(filepath.Join("testdata/openid-client", name))
 		if err == nil {
@@ -285,6 +284,14 @@ func TestClient_OpenIDClient(t *testing.T) {
 		}
 		t.Fatalf("%v\n%s", err, out)
 	}
+	return dir
+}
+
+// openid-client of the npm registry, with a secret and without one.
+func TestClient_OpenIDClient(t *testing.T) {
+	node := program(t, "node", "nodejs")
+	const redirect, loggedOut = "http://localhost:3112/callback", "http://localhost:3112/bye"
+	dir := openIDClient(t)
 	for _, kind := range []string{"web", "spa"} {
 		t.Run(kind, func(t *testing.T) {
 			v := newVendor(t, kind, redirect, loggedOut)
@@ -335,6 +342,67 @@ func TestClient_OpenIDClient(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The ten lines of the README sign a user in, as they stand there.
+func TestClient_README(t *testing.T) {
+	node := program(t, "node", "nodejs")
+	dir := openIDClient(t)
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, code, found := strings.Cut(string(readme), "```js\n")
+	code, _, closed := strings.Cut(code, "```\n")
+	if n := strings.Count(code, "\n"); !found || !closed || n != 10 {
+		t.Fatalf("the README has %d lines of JavaScript", n)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	l.Close()
+	here := "http://localhost:" + port
+	v := newVendor(t, "web", here+"/callback", "")
+	code = strings.NewReplacer("http://localhost:8080", v.url, "http://localhost:3000", here, "listen(3000)", "listen("+port+")").Replace(code)
+	if err := os.WriteFile(filepath.Join(dir, "readme.mjs"), []byte(code), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(node, "readme.mjs")
+	command.Dir = dir
+	command.Env = append(os.Environ(), "ID="+v.id, "SECRET="+v.secret)
+	output := &safeBuffer{}
+	command.Stdout, command.Stderr = output, output
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { command.Process.Kill(); command.Wait() })
+	answers(t, here+"/favicon.ico", output)
+	hana := newSurfer(t)
+	back := hana.to(here+"/", here+"/callback?")
+	res, err := hana.client.Get(back.String())
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if got := string(b); err != nil || got != "Hello Hana Fischer of nord, you are admin." {
+		t.Fatalf("%q, %v\n%s", got, err, output)
+	}
+}
+
+// answers waits until a server answers at an address.
+func answers(t *testing.T, address string, output fmt.Stringer) {
+	t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(20 * time.Millisecond) {
+		if res, err := client.Get(address); err == nil {
+			res.Body.Close()
+			return
+		}
+	}
+	t.Fatalf("%s does not answer:\n%s", address, output)
 }
 
 // mod_auth_openidc of Debian's Apache.
@@ -423,20 +491,7 @@ OIDCCookieSameSite Off
 			t.Logf("apache:\n%s\n%s\nserver:\n%s", output, log, v.output)
 		}
 	})
-	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		if res, err := http.Get(site + "/bye"); err == nil {
-			res.Body.Close()
-			break
-		}
-		select {
-		case <-ended:
-			t.Fatal("apache ended")
-		default:
-		}
-		if time.Since(began) > time.Minute {
-			t.Fatal("apache does not answer")
-		}
-	}
+	answers(t, site+"/bye", output)
 	hana := newSurfer(t)
 	get := func(address string) (*http.Response, string) {
 		t.Helper()
