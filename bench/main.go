@@ -27,12 +27,13 @@ const outDir = "bench/out"
 
 // options are what the command line says.
 type options struct {
-	sizes   []int
-	rounds  int
-	length  time.Duration
-	writes  bool
-	branch  bool
-	verbose bool
+	sizes        []int
+	rounds       int
+	length       time.Duration
+	writes       bool
+	branch       bool
+	applications bool
+	verbose      bool
 }
 
 func main() {
@@ -41,10 +42,11 @@ func main() {
 	length := flag.Duration("length", 2*time.Second, "how long each load lasts")
 	writes := flag.Bool("writes", true, "measure writing and the import, too")
 	branch := flag.Bool("branch", true, "measure a reseller of 5,000 sub-accounts, too")
+	applications := flag.Bool("applications", true, "measure applications and their tokens, too")
 	verbose := flag.Bool("v", false, "print every load")
 	profile := flag.String("pgo", "", "write a profile of the pages into this file, and end")
 	flag.Parse()
-	o := options{rounds: *rounds, length: *length, writes: *writes, branch: *branch, verbose: *verbose}
+	o := options{rounds: *rounds, length: *length, writes: *writes, branch: *branch, applications: *applications, verbose: *verbose}
 	for _, s := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 {
@@ -103,6 +105,15 @@ func measure(o options) error {
 			return err
 		}
 		if r.branch, err = measureBranch(o, database); err != nil {
+			return err
+		}
+	}
+	if o.applications {
+		database, err := data(o.sizes[len(o.sizes)-1])
+		if err != nil {
+			return err
+		}
+		if r.applications, err = measureApplications(database); err != nil {
 			return err
 		}
 	}

@@ -10,13 +10,14 @@ import (
 
 // result is all that was measured.
 type result struct {
-	sizes    []*sizeResult
-	writes   *writeResult
-	imported *importResult
-	signIn   *signInResult
-	branch   *branchResult
-	binary   int64
-	took     time.Duration
+	sizes        []*sizeResult
+	writes       *writeResult
+	imported     *importResult
+	signIn       *signInResult
+	branch       *branchResult
+	applications *applicationResult
+	binary       int64
+	took         time.Duration
 }
 
 // median is of what pick takes from each round.
@@ -100,6 +101,17 @@ func (r *result) print(w io.Writer) {
 		}
 		for _, a := range x.acts {
 			say("%-52s %8.2f %8.2f", a.name, a.p50().Seconds()*1000, a.most().Seconds()*1000)
+		}
+	}
+	if x := r.applications; x != nil {
+		say("\nAn application, and an account of %d users among the others; one connection", crowd)
+		say("%-52s %8s %8s %8s", "", "p50 ms", "most ms", "CPU µs")
+		for _, a := range x.acts {
+			spent := "–"
+			if cpu, ok := x.cpu[a.name]; ok {
+				spent = fmt.Sprintf("%.0f", cpu)
+			}
+			say("%-52s %8.2f %8.2f %8s", a.name, a.p50().Seconds()*1000, a.most().Seconds()*1000, spent)
 		}
 	}
 	r.goals(say)
