@@ -160,7 +160,7 @@ func TestEnvironmentIsReadInOnePlace(t *testing.T) {
 
 // skippers are the files that may leave a test out, because they say why and
 // how to have it, and because STEWARD_TEST_ALL=1 turns that into a failure.
-var skippers = []string{"store/storetest/storetest.go", "browsertest/browser_test.go", "cmd/steward/full_linux_test.go", "cmd/steward/soak_test.go"}
+var skippers = []string{"store/storetest/storetest.go", "browsertest/browser_test.go", "cmd/steward/full_linux_test.go", "cmd/steward/soak_test.go", "cmd/steward/clients_test.go"}
 
 func TestNothingIsSkippedSilently(t *testing.T) {
 	for _, s := range sources(t) {
