@@ -124,12 +124,19 @@ var userSearches = search{[]string{
 	"gmail.com", "@gmail", ".example", "anna.schmidt", "anna@", "kowalski", "zzz", "qqxxqq", "no such person", "田中", "е", "Ольга", "- ", "%", "_",
 }, []string{""}}
 
-// sorted are words whose page is looked for in other orders too: common ones,
-// which lie anywhere in an order or at its far end.
+// The same in every order, both ways, for words whose matches lie anywhere in an
+// order or all at its far end.
 var (
-	sortedSearches     = search{[]string{"gmbh", "group", "co", "株式会社"}, []string{"name", "-name", "primary", "-primary", "visits"}}
-	sortedUserSearches = search{[]string{"anna", "martinez", "gmail", "an", "anna schmidt"}, []string{"name", "-name", "accounts", "visits", "-last"}}
+	sortedSearches     = search{[]string{"gmbh", "group", "co", "ll", "株式会社", "acc-1000"}, bothWays(accountOrders)}
+	sortedUserSearches = search{[]string{"anna", "martinez", "gmail", "an", "wa", "11", "anna schmidt"}, bothWays(userOrders)}
 )
+
+func bothWays(orders []string) (all []string) {
+	for _, o := range orders {
+		all = append(all, o, "-"+o)
+	}
+	return all
+}
 
 // search is what is typed, in which orders.
 type search struct{ words, orders []string }

@@ -54,7 +54,7 @@ var bounds = struct {
 
 // stepsForHit is how many rows of an order are walked in half the time in which
 // a hit is gathered.
-const stepsForHit = 5
+const stepsForHit = 10
 
 // nearRows is how far a search walks the order of the list before all its hits
 // are rather gathered: what is common fills a page by then, unless it all lies
@@ -282,13 +282,13 @@ func (h hits) counted() bool {
 }
 
 // reach is among how many rows of the order hits are looked for, one after the
-// other until they fill a page: as many as should hold one and a half pages where
+// other until they fill a page: as many as should hold two pages where
 // hits lie evenly, then more, then all (0).
 func (h hits) reach() []int64 {
 	if h.counted() || h.n == 0 {
 		return []int64{0}
 	}
-	even := max(bounds.hits/6, 80*h.rows/h.n)
+	even := max(bounds.hits/6, 120*h.rows/h.n)
 	if even >= bounds.hits/2 {
 		return []int64{even, 0}
 	}
