@@ -215,6 +215,28 @@ type ApplicationRow struct {
 	Accounts int64 // that have it, outside of the bin
 }
 
+// BinnedApplication is an application in the bin.
+type BinnedApplication struct {
+	Application
+	DeletedAt time.Time
+	DeletedBy string
+	PurgeAt   time.Time
+}
+
+// ApplicationAccount is an account that has an application.
+type ApplicationAccount struct {
+	Account AccountRef
+	Path    AssignmentPath
+	Users   int64 // as of AccountApplication
+}
+
+// ApplicationAccountsPage is a page of the accounts that have an application.
+// Next and Prev are what after and before take.
+type ApplicationAccountsPage struct {
+	Rows       []ApplicationAccount
+	Next, Prev string
+}
+
 // ApplicationSecret is a client secret as pages show it; the secret itself is
 // shown once, when it is made, and kept nowhere.
 type ApplicationSecret struct {

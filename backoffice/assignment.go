@@ -72,6 +72,20 @@ type ApplicationUser struct {
 	Path                AssignmentPath // where Has
 }
 
+// ApplicationUserFilter says which users of an account are listed with an
+// application.
+type ApplicationUserFilter struct {
+	Query         string // part of a name or address
+	Others        bool   // those who could be given it, in place of those who have it
+	After, Before string // the user with this ID
+}
+
+// ApplicationUsersPage is a page of them by address.
+type ApplicationUsersPage struct {
+	Rows       []ApplicationUser
+	Next, Prev string
+}
+
 // EntryRefusal is why a user cannot enter an application in an account.
 type EntryRefusal string
 

@@ -110,12 +110,15 @@ func applicationPayload(a backoffice.Application) map[string]any {
 }
 
 // CreateApplication adds an application to the environment, inactive unless it
-// comes active; one that is the default takes the place of the one that was.
-// secretHash is the hash of its first client secret, nil where the kind has none.
-// Errors: Problems (name, kind, url, description, redirect_uris, logout_uris),
-// ErrForbidden, ErrNoKey.
+// comes active; one that is the default takes the place of the one that was. It
+// gets an ID where it has none: one that was settled before tells a form that is
+// sent twice. secretHash is the hash of its first client secret, nil where the
+// kind has none. Errors: Problems (name, kind, url, description, redirect_uris,
+// logout_uris), ErrConflict for an ID that is taken, ErrForbidden, ErrNoKey.
 func (s *Store) CreateApplication(ctx context.Context, actor backoffice.Actor, a backoffice.Application, secretHash []byte) (backoffice.Application, error) {
-	a.ID, a.Version = newID(), 1
+	if a.Version = 1; a.ID == "" {
+		a.ID = newID()
+	}
 	a, problems := backoffice.CheckApplication(a)
 	if err := problems.Err(); err != nil {
 		return a, err
@@ -124,9 +127,12 @@ func (s *Store) CreateApplication(ctx context.Context, actor backoffice.Actor, a
 		if err := t.mayStill(backoffice.WriteAllApplications); err != nil {
 			return err
 		}
-		var n int
-		if err := t.get(`SELECT COUNT(*) FROM applications WHERE deleted_at IS NULL`).Scan(&n); err != nil {
+		var n, same int
+		if err := t.get(`SELECT COALESCE(SUM(CASE WHEN deleted_at IS NULL THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN id = $1 THEN 1 ELSE 0 END), 0) FROM applications`, a.ID).Scan(&n, &same); err != nil {
 			return err
+		}
+		if same > 0 {
+			return backoffice.ErrConflict
 		}
 		if n >= backoffice.MaxApplications {
 			return backoffice.Problems{"": fmt.Sprintf("There are %d applications, and more are not kept.", n)}
@@ -237,6 +243,17 @@ func (s *Store) SetApplicationActive(ctx context.Context, actor backoffice.Actor
 // work on for backoffice.SecretOverlap. Errors: ErrNotFound, ErrForbidden,
 // ErrNoKey, a Refusal for an application that can keep none.
 func (s *Store) MakeApplicationSecret(ctx context.Context, actor backoffice.Actor, id string, hash []byte) error {
+	return s.makeApplicationSecret(ctx, actor, id, -1, hash)
+}
+
+// RotateApplicationSecret is MakeApplicationSecret for who saw newest as the key of
+// the newest secret, 0 for none: a form that is sent twice makes one secret.
+// Errors: also ErrConflict when there is a newer one.
+func (s *Store) RotateApplicationSecret(ctx context.Context, actor backoffice.Actor, id string, newest int64, hash []byte) error {
+	return s.makeApplicationSecret(ctx, actor, id, newest, hash)
+}
+
+func (s *Store) makeApplicationSecret(ctx context.Context, actor backoffice.Actor, id string, newest int64, hash []byte) error {
 	return s.update(ctx, actor, func(t *tx) error {
 		a, err := t.applicationNow(id)
 		if err != nil {
@@ -244,6 +261,15 @@ func (s *Store) MakeApplicationSecret(ctx context.Context, actor backoffice.Acto
 		}
 		if !a.Kind.Confidential() {
 			return backoffice.Refusal("A " + strings.ToLower(a.Kind.Label()) + " application cannot keep a secret, and has none.")
+		}
+		if newest >= 0 {
+			var now int64
+			if err := t.get(`SELECT COALESCE(MAX(key), 0) FROM application_secrets WHERE application_key = $1`, a.Key).Scan(&now); err != nil {
+				return err
+			}
+			if now != newest {
+				return backoffice.ErrConflict
+			}
 		}
 		if _, err := t.exec(`UPDATE application_secrets SET ends_at = $2 WHERE application_key = $1 AND (ends_at = 0 OR ends_at > $2)`,
 			a.Key, t.now.Add(backoffice.SecretOverlap).UnixMicro()); err != nil {
@@ -421,6 +447,19 @@ func (s *Store) RestoreApplication(ctx context.Context, actor backoffice.Actor, 
 		return t.record(applicationEvent("application.restored", a, 0, nil, nil))
 	})
 	return a, err
+}
+
+// BinnedApplications returns the applications in the bin, the newest deletion
+// first.
+func (s *Store) BinnedApplications(ctx context.Context) ([]backoffice.BinnedApplication, error) {
+	rows, err := s.query().rows(ctx, `SELECT `+applicationFields+`, p.deleted_at,
+		COALESCE((SELECT e.actor_name FROM events e WHERE e.object_id = p.id AND e.action = 'application.deleted' ORDER BY e.key DESC LIMIT 1), '')
+		FROM applications p WHERE p.deleted_at IS NOT NULL ORDER BY p.deleted_at DESC, p.key DESC`)
+	return collect(rows, err, func(r rowScanner) (v backoffice.BinnedApplication, err error) {
+		v.Application, err = scanApplicationAnd(r, micros{&v.DeletedAt}, &v.DeletedBy)
+		v.PurgeAt = v.DeletedAt.Add(backoffice.BinDays * 24 * time.Hour)
+		return
+	})
 }
 
 // PurgeApplications removes for good what applications have been in the bin for

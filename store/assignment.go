@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 
 	"steward/backoffice"
 )
@@ -43,15 +41,8 @@ func accountsWith(ctx context.Context, r reader, a backoffice.Application) (n in
 
 // AccountApplications returns the applications that an account has, by name.
 func (s *Store) AccountApplications(ctx context.Context, accountKey int64) ([]backoffice.AccountApplication, error) {
-	rows, err := s.query().rows(ctx, `SELECT `+applicationFields+`, `+assignmentPath+`, COALESCE(aa.auto_assigned, FALSE),
-		CASE WHEN `+assignedToAll+` THEN (SELECT e.users FROM engagement e WHERE e.account_key = a.key)
-			ELSE (SELECT COUNT(*) FROM user_applications ua JOIN users u ON u.key = ua.user_key AND u.deleted_at IS NULL
-				WHERE ua.account_key = a.key AND ua.application_key = p.key AND ua.rests_at IS NULL) END
-		FROM`+assignmentTables+`WHERE a.key = $1 AND `+assigned+` ORDER BY LOWER(p.name), p.key`, accountKey)
-	return collect(rows, err, func(r rowScanner) (v backoffice.AccountApplication, err error) {
-		v.Application, err = scanApplicationAnd(r, word[backoffice.AssignmentPath]{&v.Path}, &v.Auto, &v.Users)
-		return
-	})
+	rows, err := s.query().rows(ctx, selectAccountApplications+` ORDER BY LOWER(p.name), p.key`, accountKey)
+	return collect(rows, err, scanAccountApplication)
 }
 
 // AvailableApplications returns the applications that an account does not have,
@@ -564,36 +555,4 @@ func (t *tx) applicationsAgain(user, at int64) error {
 		}
 	}
 	return nil
-}
-
-// ApplicationUsers returns users of an account who have one of its applications
-// by hand, or with all everybody else who could be given it, by name, at most n;
-// the query is part of their name or address.
-func (s *Store) ApplicationUsers(ctx context.Context, accountKey, applicationKey int64, query string, others bool, n int) ([]backoffice.ApplicationUser, error) {
-	path, err := pathTo(ctx, s.query(), accountKey, applicationKey)
-	if err != nil || path == "" {
-		return nil, err
-	}
-	has := ` EXISTS (SELECT 1 FROM user_applications ua WHERE ua.account_key = $1 AND ua.application_key = $2 AND ua.user_key = u.key AND ua.rests_at IS NULL) `
-	switch {
-	case path.ReachesAll() && others:
-		return nil, nil
-	case path.ReachesAll():
-		has = ` CAST($2 AS BIGINT) <> 0 `
-	case others:
-		has = ` NOT ` + has
-	}
-	rows, err := s.query().rows(ctx, `SELECT u.id, u.name, u.email, x.status, x.granted FROM (
-			SELECT m.user_key, m.status, FALSE AS granted FROM memberships m WHERE m.account_key = $1
-			UNION ALL SELECT g.user_key, '', TRUE FROM (SELECT DISTINCT user_key FROM (`+grantedUsers(3)+`) y) g
-				WHERE NOT EXISTS (SELECT 1 FROM memberships o WHERE o.account_key = $1 AND o.user_key = g.user_key)) x
-		JOIN users u ON u.key = x.user_key AND u.deleted_at IS NULL
-		WHERE `+has+` AND u.search LIKE $4 ESCAPE '\' ORDER BY u.name_sort, u.key LIMIT `+strconv.Itoa(n), accountKey, applicationKey, s.Now().UnixMicro(), like(foldQuery(query)))
-	return collect(rows, err, func(r rowScanner) (v backoffice.ApplicationUser, err error) {
-		v.Has, v.Path = !others, path
-		if err = r.Scan(&v.UserID, &v.Name, &v.Email, word[backoffice.MembershipStatus]{&v.Status}, &v.Granted); err != nil {
-			err = fmt.Errorf("user of an application: %w", err)
-		}
-		return
-	})
 }

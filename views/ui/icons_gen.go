@@ -5,6 +5,7 @@ package ui
 // iconNames are the icons that static/css/icons.css draws.
 var iconNames = []string{
 	"activity",
+	"app-window",
 	"arrow-down",
 	"arrow-down-right",
 	"arrow-down-up",

@@ -19,7 +19,7 @@ import (
 )
 
 var names = strings.Fields(`
-	activity arrow-down arrow-down-right arrow-down-up arrow-left arrow-right arrow-up arrow-up-down arrow-up-right
+	activity app-window arrow-down arrow-down-right arrow-down-up arrow-left arrow-right arrow-up arrow-up-down arrow-up-right
 	bell bookmark bot braces building-2 calendar check chevron-down chevron-left chevron-right chevron-up chevrons-down-up chevrons-up-down
 	circle-alert circle-check circle-dashed circle-question-mark circle-slash circle-x clock columns-3 copy corner-down-right
 	command download ellipsis-vertical external-link eye file-braces file-text fingerprint globe hand-helping history

@@ -1,0 +1,115 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"steward/backoffice"
+)
+
+// AccountApplication returns one application that an account has. Errors:
+// ErrNotFound when it does not have it.
+func (s *Store) AccountApplication(ctx context.Context, accountKey int64, id string) (backoffice.AccountApplication, error) {
+	return scanAccountApplication(s.query().row(ctx, selectAccountApplications+` AND p.id = $2`, accountKey, id))
+}
+
+var selectAccountApplications = `SELECT ` + applicationFields + `, ` + assignmentPath + `, COALESCE(aa.auto_assigned, FALSE),
+	CASE WHEN ` + assignedToAll + ` THEN (SELECT e.users FROM engagement e WHERE e.account_key = a.key)
+		ELSE (SELECT COUNT(*) FROM user_applications ua JOIN users u ON u.key = ua.user_key AND u.deleted_at IS NULL
+			WHERE ua.account_key = a.key AND ua.application_key = p.key AND ua.rests_at IS NULL) END
+	FROM` + assignmentTables + `WHERE a.key = $1 AND ` + assigned
+
+func scanAccountApplication(r rowScanner) (v backoffice.AccountApplication, err error) {
+	v.Application, err = scanApplicationAnd(r, word[backoffice.AssignmentPath]{&v.Path}, &v.Auto, &v.Users)
+	return v, err
+}
+
+// ApplicationAccounts returns a page of the accounts outside of the bin that have
+// an application, by name. A position that is not there any more opens an empty
+// page.
+func (s *Store) ApplicationAccounts(ctx context.Context, a backoffice.Application, after, before string) (page backoffice.ApplicationAccountsPage, err error) {
+	// Where all accounts start with it the accounts are walked through by their
+	// name; else the few assignments are.
+	from := ` FROM account_applications aa JOIN accounts a ON a.key = aa.account_key WHERE aa.application_key = $1 AND a.deleted_at IS NULL AND NOT aa.without`
+	users := ` CASE WHEN aa.auto_assigned THEN (SELECT e.users FROM engagement e WHERE e.account_key = a.key)
+		ELSE (SELECT COUNT(*) FROM user_applications ua JOIN users u ON u.key = ua.user_key AND u.deleted_at IS NULL
+			WHERE ua.account_key = a.key AND ua.application_key = $1 AND ua.rests_at IS NULL) END`
+	path := ` CASE WHEN aa.auto_assigned THEN 'account' ELSE 'manual' END`
+	if a.ReachesAll() {
+		from = ` FROM accounts a LEFT JOIN account_applications aa ON aa.account_key = a.key AND aa.application_key = $1 WHERE a.deleted_at IS NULL AND NOT COALESCE(aa.without, FALSE)`
+		users, path = ` (SELECT e.users FROM engagement e WHERE e.account_key = a.key)`, ` 'environment'`
+		if a.Default {
+			path = ` 'default'`
+		}
+	}
+	const place = ` (SELECT o.name_sort, o.key FROM accounts o WHERE o.id = $2)`
+	text, args, desc := `SELECT a.key, a.id, a.name,`+path+`,`+users+from, []any{a.Key}, ""
+	switch {
+	case before != "":
+		text, args, desc = text+` AND (a.name_sort, a.key) <`+place, append(args, before), " DESC"
+	case after != "":
+		text, args = text+` AND (a.name_sort, a.key) >`+place, append(args, after)
+	}
+	rows, err := s.query().rows(ctx, text+` ORDER BY a.name_sort`+desc+`, a.key`+desc+` LIMIT `+strconv.Itoa(backoffice.MembersPerPage+1), args...)
+	page.Rows, err = collect(rows, err, func(r rowScanner) (v backoffice.ApplicationAccount, err error) {
+		err = r.Scan(&v.Account.Key, &v.Account.ID, &v.Account.Name, word[backoffice.AssignmentPath]{&v.Path}, &v.Users)
+		return
+	})
+	page.Rows, page.Prev, page.Next = window(page.Rows, backoffice.MembersPerPage, after, before, func(v backoffice.ApplicationAccount) string { return v.Account.ID })
+	return page, err
+}
+
+// ApplicationUsers returns a page of the users of an account, by membership or by
+// grant, who have one of its applications, or with Others of those who could be
+// given it, by address. It is empty for an application that the account does not
+// have.
+func (s *Store) ApplicationUsers(ctx context.Context, accountKey, applicationKey int64, f backoffice.ApplicationUserFilter) (page backoffice.ApplicationUsersPage, err error) {
+	q := s.query()
+	path, err := pathTo(ctx, q, accountKey, applicationKey)
+	if err != nil || path == "" || path.ReachesAll() && f.Others {
+		return page, err
+	}
+	above, err := aboveKeys(ctx, q, accountKey)
+	if err != nil {
+		return page, err
+	}
+	args := []any{accountKey, applicationKey, s.Now().UnixMicro(), like(foldQuery(f.Query))}
+	has := ` EXISTS (SELECT 1 FROM user_applications ua WHERE ua.account_key = $1 AND ua.application_key = $2 AND ua.user_key = u.key AND ua.rests_at IS NULL) `
+	switch {
+	case path.ReachesAll():
+		has = ` CAST($2 AS BIGINT) <> 0 `
+	case f.Others:
+		has = ` NOT ` + has
+	}
+	people := `SELECT m.user_key, m.status, FALSE AS granted FROM memberships m WHERE m.account_key = $1`
+	if len(above) == 0 {
+		people += ` AND CAST($3 AS BIGINT) <> 0`
+	} else {
+		in, keys := keyList(above, len(args)+1)
+		people += ` UNION ALL SELECT DISTINCT m.user_key, '', TRUE FROM accounts x CROSS JOIN memberships m LEFT JOIN grants g ON g.membership_key = m.key
+			WHERE x.key IN (` + in + `) AND ` + grants(3) + ` AND NOT EXISTS (SELECT 1 FROM memberships o WHERE o.account_key = $1 AND o.user_key = m.user_key)`
+		args = append(args, keys...)
+	}
+	place := ` (SELECT o.email FROM users o WHERE o.id = $` + strconv.Itoa(len(args)+1) + `)`
+	where, desc := "", ""
+	switch {
+	case f.Before != "":
+		where, desc, args = ` AND u.email <`+place, " DESC", append(args, f.Before)
+	case f.After != "":
+		where, args = ` AND u.email >`+place, append(args, f.After)
+	}
+	rows, err := q.rows(ctx, `SELECT u.id, u.name, u.email, p.status, p.granted FROM (`+people+`) p JOIN users u ON u.key = p.user_key
+		WHERE u.deleted_at IS NULL AND`+has+`AND u.search LIKE $4 ESCAPE '\'`+where+` ORDER BY u.email`+desc+` LIMIT `+strconv.Itoa(backoffice.MembersPerPage+1), args...)
+	page.Rows, err = collect(rows, err, func(r rowScanner) (v backoffice.ApplicationUser, err error) {
+		if v.Has = !f.Others; v.Has {
+			v.Path = path
+		}
+		if err = r.Scan(&v.UserID, &v.Name, &v.Email, word[backoffice.MembershipStatus]{&v.Status}, &v.Granted); err != nil {
+			err = fmt.Errorf("user of an application: %w", err)
+		}
+		return
+	})
+	page.Rows, page.Prev, page.Next = window(page.Rows, backoffice.MembersPerPage, f.After, f.Before, func(v backoffice.ApplicationUser) string { return v.UserID })
+	return page, err
+}
