@@ -60,6 +60,25 @@ var everyPage = []string{
 	"/backoffice/roles/{role}/edit",
 	"/backoffice/roles/{role}/deletion",
 	"/backoffice/roles/{role}/deletion?replacement=read-only",
+	"/backoffice/applications",
+	"/backoffice/applications/new",
+	"/backoffice/applications/{app}",
+	"/backoffice/applications/{app}?client=apache",
+	"/backoffice/applications/{app}/details",
+	"/backoffice/applications/{app}/addresses",
+	"/backoffice/applications/{app}/default",
+	"/backoffice/applications/{app}/auto-assignment",
+	"/backoffice/applications/{app}/secrets/new",
+	"/backoffice/applications/{app}/deletion",
+	"/backoffice/bin/applications",
+	"/backoffice/accounts/{id}/applications",
+	"/backoffice/accounts/{id}/applications/new",
+	"/backoffice/accounts/{id}/applications/auto-assignment",
+	"/backoffice/accounts/{id}/applications/{app}",
+	"/backoffice/accounts/{id}/applications/{hand}/auto-assignment",
+	"/backoffice/accounts/{id}/applications/{hand}/removal",
+	"/backoffice/accounts/{id}/applications/{hand}",
+	"/backoffice/accounts/{id}/applications/{hand}/users/new",
 	"/backoffice/invitations",
 	"/backoffice/accounts/{id}/users/new",
 	"/backoffice/settings/mail",
@@ -104,6 +123,7 @@ func TestEveryPage(t *testing.T) {
 	}
 	user := people.Rows[0].ID
 	furnishApplications(t, w, id)
+	app, hand := furnishAssignments(t, w, id, user)
 	pictures := os.Getenv("STEWARD_TEST_PICTURES")
 	for _, dark := range []bool{false, true} {
 		scheme := map[bool]string{false: "light", true: "dark"}[dark]
@@ -111,7 +131,7 @@ func TestEveryPage(t *testing.T) {
 			t.Run(fmt.Sprintf("%d-%s", width, scheme), func(t *testing.T) {
 				p := w.tab(t, tabOptions{width: width, height: 860, dark: dark})
 				for _, page := range everyPage {
-					page = strings.NewReplacer("{id}", id, "{import}", run.ID, "{role}", role, "{user}", user).Replace(page)
+					page = strings.NewReplacer("{id}", id, "{import}", run.ID, "{role}", role, "{user}", user, "{app}", app, "{hand}", hand).Replace(page)
 					p.open(page)
 					if over := eval[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 						t.Errorf("%s at %d: %d pixels wider than the window", page, width, over)
@@ -120,7 +140,7 @@ func TestEveryPage(t *testing.T) {
 						p.accessible(fmt.Sprintf("%s at %d, %s", page, width, scheme))
 					}
 					if pictures != "" {
-						name := strings.Trim(strings.NewReplacer("/", "-", id, "id", run.ID, "id", role, "role", user, "user", "?", "-", "&", "-", "=", "-").Replace(page), "-")
+						name := strings.Trim(strings.NewReplacer("/", "-", id, "id", run.ID, "id", role, "role", user, "user", app, "app", hand, "hand", "?", "-", "&", "-", "=", "-").Replace(page), "-")
 						p.picture(filepath.Join(pictures, fmt.Sprintf("%s.%d.%s.png", name, width, scheme)))
 					}
 				}

@@ -186,6 +186,12 @@ func (c *call) accountParts(scene *views.AccountScene, forms accountForms, has *
 		}, &has.Events},
 		{views.AccountLogoID, func() (templ.Component, error) { return views.AccountLogo(s, forms.logoProblem), nil }, &has.Logo},
 	}
+	if c.may(backoffice.ReadAllApplications) {
+		list = append(list, accountPart{views.AccountApplicationsID, func() (templ.Component, error) {
+			p, err := c.accountApplications(a)
+			return views.AccountApplications(s, p), err
+		}, &has.Applications})
+	}
 	if c.may(backoffice.ReadMetadata) {
 		list = append(list, accountPart{views.AccountMetadataID, func() (templ.Component, error) { return metadataSection(s), nil }, &has.Metadata})
 	}

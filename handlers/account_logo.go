@@ -86,6 +86,11 @@ func (s *server) showLogo(c *call) error {
 	if err != nil {
 		return err
 	}
+	return c.picture(body, tag)
+}
+
+// picture sends a logo.
+func (c *call) picture(body []byte, tag string) error {
 	h := c.Response().Header()
 	h.Set("Content-Security-Policy", logoPolicy)
 	h.Set("Content-Disposition", `inline; filename="logo.png"`)

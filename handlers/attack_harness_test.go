@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -382,7 +383,39 @@ func (w *site) objectsFor(a attacker) objects {
 	if _, err := w.store.DeleteRole(ctx, cli, o.foreign["roles"], ""); err != nil {
 		w.t.Fatal(err)
 	}
+	w.applicationsFor(o, account.ID, id)
 	return o
+}
+
+// applicationsFor adds an application that the account has, with a secret that is
+// running out, and one in the bin.
+func (w *site) applicationsFor(o objects, account, id string) {
+	w.t.Helper()
+	cli := backoffice.CommandLine()
+	for kind, into := range map[string]map[string]string{"has": o.own, "binned": o.foreign} {
+		_, hash := auth.ClientSecret.New()
+		a, err := w.store.CreateApplication(ctx, cli, backoffice.Application{Name: "Application " + kind + " " + id, Kind: backoffice.WebApplication, Active: true, RedirectURIs: []string{"https://app.example/cb"}}, hash)
+		if err == nil {
+			err = w.store.MakeApplicationSecret(ctx, cli, a.ID, hash)
+		}
+		if err == nil {
+			err = w.store.SaveApplicationLogo(ctx, cli, a.ID, []byte("picture"), "tag")
+		}
+		if err == nil {
+			_, err = w.store.AssignApplications(ctx, cli, account, []string{a.ID}, false)
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		secrets, err := w.store.ApplicationSecrets(ctx, a.Key)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		into["applications"], into["secrets"] = a.ID, strconv.FormatInt(secrets[len(secrets)-1].Key, 10)
+	}
+	if _, err := w.store.DeleteApplication(ctx, cli, o.foreign["applications"]); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // noSuchID is an ID of the right shape that nothing has.

@@ -116,6 +116,12 @@ func (c *call) saved(location string, toast ui.ToastProps, fresh func() error) e
 // goTo leads the browser to another page of ours, whichever way it asked.
 func (c *call) goTo(path string) error {
 	if c.isFragment() {
+		// Where only what stands behind the # differs, a browser asks for nothing.
+		if bare, _, _ := strings.Cut(path, "#"); bare != path {
+			if here, err := url.Parse(c.Request().Header.Get("HX-Current-URL")); err == nil && here.EscapedPath() == c.s.link(bare) {
+				path = bare
+			}
+		}
 		c.Response().Header().Set("HX-Redirect", c.s.link(path))
 		return c.NoContent(http.StatusOK)
 	}

@@ -78,6 +78,8 @@ func (s *server) routes() []route {
 	list = append(list, s.binRoutes()...)
 	list = append(list, s.metadataRoutes()...)
 	list = append(list, s.roleRoutes()...)
+	list = append(list, s.applicationRoutes()...)
+	list = append(list, s.accountApplicationRoutes()...)
 	list = append(list, s.importRoutes()...)
 	list = append(list, s.eventRoutes()...)
 	list = append(list, s.signInMFARoutes()...)

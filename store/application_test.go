@@ -144,8 +144,8 @@ func TestAssignmentByEachPath(t *testing.T) {
 		if got := path(hana, "nord", wiki.ID); got != backoffice.ByHand {
 			t.Fatalf("back: %q", got)
 		}
-		users, err := s.ApplicationUsers(ctx, nord.Key, wiki.Key, "", false, 50)
-		if try(err); len(users) != 1 || users[0].UserID != hana.ID || !users[0].Has {
+		users, err := s.ApplicationUsers(ctx, nord.Key, wiki.Key, backoffice.ApplicationUserFilter{})
+		if try(err); len(users.Rows) != 1 || users.Rows[0].UserID != hana.ID || !users.Rows[0].Has {
 			t.Fatalf("users: %+v", users)
 		}
 		_ = sued

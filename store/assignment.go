@@ -472,10 +472,7 @@ func (s *Store) PreviewReach(ctx context.Context, id string) (v backoffice.Assig
 		return v, err
 	}
 	// Gaining it is having it in no account yet.
-	err = s.query().row(ctx, `SELECT COUNT(*) FROM (SELECT m.user_key FROM account_applications aa JOIN accounts a ON a.key = aa.account_key AND a.deleted_at IS NULL
-			JOIN memberships m ON m.account_key = aa.account_key WHERE aa.application_key = $1 AND aa.auto_assigned
-		UNION SELECT ua.user_key FROM user_applications ua JOIN memberships m ON m.account_key = ua.account_key AND m.user_key = ua.user_key AND m.counted_at IS NOT NULL
-			WHERE ua.application_key = $1 AND ua.rests_at IS NULL) x`, a.Key).Scan(&haveNow)
+	err = s.query().row(ctx, countUsersWith, a.Key).Scan(&haveNow)
 	return backoffice.AssignmentPreview{Accounts: all - have, Users: in - haveNow}, err
 }
 
@@ -556,3 +553,27 @@ func (t *tx) applicationsAgain(user, at int64) error {
 	}
 	return nil
 }
+
+// ReachOf tells who has an application now: accounts outside of the bin, and users.
+// Errors: ErrNotFound.
+func (s *Store) ReachOf(ctx context.Context, id string) (v backoffice.AssignmentPreview, err error) {
+	a, err := s.Application(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	if a.ReachesAll() {
+		return s.PreviewReach(ctx, id)
+	}
+	if v.Accounts, err = accountsWith(ctx, s.query(), a); err != nil {
+		return v, err
+	}
+	err = s.query().row(ctx, countUsersWith, a.Key).Scan(&v.Users)
+	return v, err
+}
+
+// countUsersWith counts the users who have the application $1 by their account or
+// by hand.
+const countUsersWith = `SELECT COUNT(*) FROM (SELECT m.user_key FROM account_applications aa JOIN accounts a ON a.key = aa.account_key AND a.deleted_at IS NULL
+		JOIN memberships m ON m.account_key = aa.account_key WHERE aa.application_key = $1 AND aa.auto_assigned
+	UNION SELECT ua.user_key FROM user_applications ua JOIN memberships m ON m.account_key = ua.account_key AND m.user_key = ua.user_key AND m.counted_at IS NOT NULL
+		WHERE ua.application_key = $1 AND ua.rests_at IS NULL) x`

@@ -306,10 +306,11 @@ func (f *assigner) compareApplications() {
 		if have != (p.path(a) != "") || offered != (p.path(a) == "" && !p.binned) {
 			f.fatal("%s has %s: %v, it is offered: %v, and the model says %q", a.Name, p.Name, have, offered, p.path(a))
 		}
-		users, err := f.s.ApplicationUsers(ctx, a.Key, p.Key, "", false, 100)
-		if err != nil {
-			f.fatal("users: %v", err)
+		page, err := f.s.ApplicationUsers(ctx, a.Key, p.Key, backoffice.ApplicationUserFilter{})
+		if err != nil || page.Next != "" {
+			f.fatal("users: %+v, %v", page, err)
 		}
+		users := page.Rows
 		for i, u := range f.users {
 			want := p.path(a) != "" && f.stands(i, a) && (p.path(a).ReachesAll() || p.hand[modelHand{a, i}])
 			if slices.ContainsFunc(users, func(x backoffice.ApplicationUser) bool { return x.UserID == u.ID }) != want {

@@ -120,7 +120,7 @@ func (s AccountScene) crumbsTo() []ui.Crumb {
 // AccountSections are the sections of the page; those that are nil are not shown.
 type AccountSections struct {
 	Figures, Engagement, Users, SubAccounts, Details, Logo templ.Component
-	Policy, Roles, Metadata, Events                        templ.Component
+	Applications, Policy, Roles, Metadata, Events          templ.Component
 }
 
 // Ids of the sections: each is named in the address of the page, behind the #.
@@ -142,6 +142,7 @@ func (s AccountScene) tabs(has AccountSections) []ui.Tab {
 	tabs := []ui.Tab{
 		{Label: "Engagement", Href: "#" + AccountEngagementID, Current: true},
 		{Label: "Users", Href: "#" + AccountUsersID, Count: some(s.Account.Users)},
+		{Label: "Applications", Href: "#" + AccountApplicationsID},
 		{Label: "Sub-accounts", Href: "#" + AccountSubAccountsID},
 		{Label: "Details", Href: "#" + AccountDetailsID},
 	}

@@ -436,7 +436,7 @@ func (v AccountsView) accountMenu() [][]ui.ItemProps {
 	copyID := ui.ItemProps{Label: "Copy account ID", Icon: "copy", Copies: "{id}"}
 	if !v.MayWrite {
 		return [][]ui.ItemProps{
-			{{Label: "Security policy", Icon: "shield-check", Href: at("/policy")}, {Label: "Metadata", Icon: "file-braces", Href: at("/metadata")}},
+			{{Label: "Security policy", Icon: "shield-check", Href: at("/policy")}, {Label: "Metadata", Icon: "file-braces", Href: at("/metadata")}, {Label: "Applications", Icon: "layout-grid", Href: at("/applications")}},
 			{copyID},
 		}
 	}
@@ -446,6 +446,7 @@ func (v AccountsView) accountMenu() [][]ui.ItemProps {
 			{Label: "Add user", Icon: "user-plus", Href: at("/users/new")},
 			{Label: "Security policy", Icon: "shield-check", Href: at("/policy")},
 			{Label: "Edit metadata", Icon: "file-braces", Href: at("/metadata")},
+			{Label: "Applications", Icon: "layout-grid", Href: at("/applications")},
 		},
 		{
 			{Label: "Enable sub-account management", Icon: "network", Href: at("/sub-account-management?on=true"), Unless: "reseller"},

@@ -58,14 +58,15 @@ type NavCounts struct {
 
 // Parts of the backoffice, for Navigation and SettingsTabs.
 const (
-	PartAccounts    = "accounts"
-	PartUsers       = "users"
-	PartInvitations = "invitations"
-	PartRoles       = "roles"
-	PartImport      = "import"
-	PartAudit       = "audit"
-	PartBin         = "bin"
-	PartSettings    = "settings"
+	PartAccounts     = "accounts"
+	PartUsers        = "users"
+	PartInvitations  = "invitations"
+	PartApplications = "applications"
+	PartRoles        = "roles"
+	PartImport       = "import"
+	PartAudit        = "audit"
+	PartBin          = "bin"
+	PartSettings     = "settings"
 )
 
 // Navigation lists the parts of the backoffice that exist; current is one of them.
@@ -77,6 +78,7 @@ func Navigation(base, current string, counts NavCounts) Nav {
 		Main: []NavItem{
 			item(PartAccounts, "Accounts", "/backoffice/accounts", "building-2", counts.Accounts),
 			item(PartUsers, "Users", UsersPath, "users", counts.Users),
+			item(PartApplications, "Applications", ApplicationsPath, "layout-grid", ""),
 			item(PartInvitations, "Invitations", "/backoffice/invitations", "mail", ""),
 			item(PartRoles, "Roles", "/backoffice/roles", "shield-user", ""),
 			item(PartImport, "Import", "/backoffice/import", "upload", ""),

@@ -2376,7 +2376,7 @@ func BinnedUsersPage(s BinnedUsersScene) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = BinTabs(s.Page.Base, true).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = BinTabs(s.Page.Base, binUsers).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -2547,8 +2547,15 @@ func binnedName(r BinnedUserRow) string {
 	return r.Name
 }
 
-// BinTabs leads from the bin of accounts to that of users and back.
-func BinTabs(base string, users bool) templ.Component {
+// Parts of the bin, for BinTabs.
+const (
+	binAccounts     = "accounts"
+	binUsers        = "users"
+	binApplications = "applications"
+)
+
+// BinTabs lead from one part of the bin to the others.
+func BinTabs(base, part string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -2569,7 +2576,8 @@ func BinTabs(base string, users bool) templ.Component {
 			templ_7745c5c3_Var85 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = ui.Tabs("Parts of the bin", []ui.Tab{{Label: "Accounts", Href: base + "/backoffice/bin", Current: !users}, {Label: "Users", Href: base + "/backoffice/bin/users", Current: users}}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Tabs("Parts of the bin", []ui.Tab{{Label: "Accounts", Href: base + "/backoffice/bin", Current: part == binAccounts}, {Label: "Users", Href: base + "/backoffice/bin/users", Current: part == binUsers},
+			{Label: "Applications", Href: base + BinnedApplicationsPath, Current: part == binApplications}}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -51,6 +51,6 @@ document.addEventListener("close-dialog", () => {
 });
 
 // Choosing something in a menu closes it.
-on("click", ".menu[popover] :is(a, button).item-row", (_, item) => {
+on("click", ".menu[popover] :is(a, button).item-row:not([aria-disabled=true])", (_, item) => {
   item.closest("[popover]").hidePopover?.();
 });

@@ -18,6 +18,7 @@ import "./guard.js";
 import "./metadata.js";
 import "./tree-table.js";
 import "./passkey.js";
+import "./choose.js";
 import { onContent } from "./dom.js";
 
 document.documentElement.dataset.script = "";
