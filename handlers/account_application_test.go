@@ -10,8 +10,8 @@ import (
 	"steward/backoffice"
 )
 
-// application adds one to the environment, and returns its ID.
-func (w *site) application(a backoffice.Application) string {
+// sold adds one to the environment, and returns its ID.
+func (w *site) sold(a backoffice.Application) string {
 	w.t.Helper()
 	a.Kind, a.RedirectURIs = backoffice.SinglePage, []string{"https://app.example/cb"}
 	made, err := w.store.CreateApplication(ctx, backoffice.CommandLine(), a, nil)
@@ -31,7 +31,7 @@ func TestApplicationsAreAssignedToAnAccount(t *testing.T) {
 	if p := b.get(path + "/new"); !strings.Contains(p.text("form.form"), "There is no application yet") {
 		t.Errorf("none at all: %q", p.text("main"))
 	}
-	books, wiki, all := w.application(backoffice.Application{Name: "Books <i>", Active: true}), w.application(backoffice.Application{Name: "Wiki"}), w.application(backoffice.Application{Name: "Portal", AutoAssigned: true})
+	books, wiki, all := w.sold(backoffice.Application{Name: "Books <i>", Active: true}), w.sold(backoffice.Application{Name: "Wiki"}), w.sold(backoffice.Application{Name: "Portal", AutoAssigned: true})
 	section := b.get("/backoffice/accounts/nord")
 	if section.Find("#applications li[data-id]").Length() != 1 || section.text("#applications li .tag.keep:last-of-type") == "" || !strings.Contains(section.text("#applications"), "Environment auto-assigned") {
 		t.Errorf("on the account's page: %q", section.text("#applications"))
@@ -113,7 +113,7 @@ func TestUsersAreGivenAnApplication(t *testing.T) {
 		w.member("nord", fmt.Sprintf("u%02d@nord.example", i), backoffice.RoleReadOnly)
 	}
 	b := w.browser()
-	wiki := w.application(backoffice.Application{Name: "Wiki", Active: true})
+	wiki := w.sold(backoffice.Application{Name: "Wiki", Active: true})
 	if _, err := w.store.AssignApplications(ctx, backoffice.CommandLine(), "nord", []string{wiki}, false); err != nil {
 		t.Fatal(err)
 	}

@@ -139,14 +139,6 @@ func (s ApplicationScene) accountsPager() ui.PagerProps {
 	return p
 }
 
-// newestSecret is the key of the secret that is in use, 0 for none.
-func (s ApplicationScene) newestSecret() int64 {
-	if len(s.Secrets) == 0 {
-		return 0
-	}
-	return s.Secrets[0].Key
-}
-
 // applicationIcon is the mark of an application without a logo.
 func applicationIcon(k backoffice.ApplicationKind) string {
 	switch k {

@@ -61,8 +61,9 @@ func (s ApplicationScene) endpoints() []ui.Pair {
 	}
 	list = append(list, ui.Pair{Name: "Token", Value: s.Issuer + "/oauth/token"})
 	if s.Application.Kind != backoffice.Agent {
-		list = append(list, ui.Pair{Name: "User info", Value: s.Issuer + "/oauth/userinfo"})
+		list = append(list, ui.Pair{Name: "User info", Value: s.Issuer + "/oauth/userinfo"}, ui.Pair{Name: "Sign-out", Value: s.Issuer + "/oauth/logout"})
 	}
+	list = append(list, ui.Pair{Name: "Keys", Value: s.Issuer + "/oauth/keys"})
 	return list
 }
 
