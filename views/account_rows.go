@@ -58,7 +58,7 @@ func (a AccountRows) appendRow(b []byte, r *backoffice.AccountRow) []byte {
 	}
 	b = append(b, `><td class="w-check c-check"><input class="check" type="checkbox" name="id" value="`...)
 	b = append(b, r.ID...)
-	b = append(b, `" autocomplete="off" aria-label="Select"></td><td><div class="cell"><div class="cell-top"><a class="cell-name" href="`...)
+	b = append(b, `" aria-label="Select"></td><td><div class="cell"><div class="cell-top"><a class="cell-name" href="`...)
 	b = a.appendLink(b, r.ID)
 	b = append(b, `" dir="auto"`...)
 	if len(r.Name) > longName && utf8.RuneCountInString(r.Name) > longName {
@@ -124,13 +124,13 @@ func (a AccountRows) appendRow(b []byte, r *backoffice.AccountRow) []byte {
 		b = append(b, `</td>`...)
 	}
 	if a.Columns.Has(backoffice.ColumnPrimaryUser) {
-		b = append(b, `<td class="w-user c-user"><div class="cut">`...)
+		b = append(b, `<td class="w-user c-user cut">`...)
 		if r.PrimaryEmail == "" {
 			b = append(b, `<span class="soft">None</span>`...)
 		} else {
 			b = ui.AppendEscaped(b, r.PrimaryEmail)
 		}
-		b = append(b, `</div></td>`...)
+		b = append(b, `</td>`...)
 	}
 	return append(b, rowEnd...)
 }

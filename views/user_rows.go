@@ -49,7 +49,7 @@ func (u UserRows) appendRow(b []byte, r *backoffice.UserRow) []byte {
 	}
 	b = append(b, `><td class="w-check c-check"><input class="check" type="checkbox" name="id" value="`...)
 	b = append(b, r.ID...)
-	b = append(b, `" autocomplete="off" aria-label="Select"></td><td><div class="cell"><div class="cell-top"><a class="cell-name" href="`...)
+	b = append(b, `" aria-label="Select"></td><td><div class="cell"><div class="cell-top"><a class="cell-name" href="`...)
 	b = u.appendLink(b, r.ID)
 	b = append(b, `" dir="auto"`...)
 	if len(name) > longName && utf8.RuneCountInString(name) > longName {

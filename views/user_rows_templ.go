@@ -62,7 +62,7 @@ func userRowsPlain(u UserRows) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "\" autocomplete=\"off\" aria-label=\"Select\"></td><td><div class=\"cell\"><div class=\"cell-top\"><a class=\"cell-name\" href=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "\" aria-label=\"Select\"></td><td><div class=\"cell\"><div class=\"cell-top\"><a class=\"cell-name\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
