@@ -29,14 +29,14 @@ func (s *server) refuseRequest(c *call, r federation.Refused) error {
 	case federation.InactiveOne:
 		status = http.StatusForbidden
 		title, lead = name+" is not open yet", "Nobody can sign in to it at the moment. Try again later, or ask who runs it."
-		fix, path = "Open "+name+" to users", applicationPath(r.Application)
+		fix, path = "Open it to users", applicationPath(r.Application)
 	case federation.WrongRedirect:
 		title = name + " returns to a wrong address"
 		lead = "The address that it wants to go on at is not one that was entered for it, so that you stay here. Tell who runs it."
 		if r.RedirectURI == "" {
 			lead = "It did not say at which address it goes on after the sign-in, as redirect_uri. Tell who runs it."
 		}
-		fix, path = "Look at the addresses of "+name, applicationPath(r.Application)
+		fix, path = "Look at its addresses", applicationPath(r.Application)
 	}
 	return s.refusal(c, status, title, lead, fix, path, shownAddress(r))
 }
@@ -59,16 +59,16 @@ func applicationPath(a backoffice.Application) string {
 func (s *server) refuseEntry(c *call, a asked, u backoffice.User, account backoffice.AccountRef, why backoffice.EntryRefusal) error {
 	name := a.Application.Name
 	title, lead := "You do not have "+name, "None of your accounts has it. Ask an admin of your account, or who sells it to you."
-	fix, path := "Look at "+name, applicationPath(a.Application)
+	fix, path := "Look at the application", applicationPath(a.Application)
 	switch why {
 	case backoffice.EntryInactive:
 		title, lead = name+" is not open yet", "Nobody can sign in to it at the moment. Try again later, or ask who runs it."
-		fix = "Open " + name + " to users"
+		fix = "Open it to users"
 	case backoffice.EntryNotForUser:
 		lead = "Your account has it, and it was not given to you. Ask an admin of your account."
 	}
 	if why != backoffice.EntryInactive && account.ID != "" {
-		fix, path = "Applications of "+account.Name, views.AccountsPath+"/"+url.PathEscape(account.ID)+"/applications"
+		fix, path = "Applications of this account", views.AccountsPath+"/"+url.PathEscape(account.ID)+"/applications"
 	}
 	portal := "/portal"
 	if account.ID == "" {

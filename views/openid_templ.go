@@ -59,7 +59,7 @@ func EntryPage(p Page, c Choice, here string) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = GateHead("Choose an account", "for "+c.Application).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = GateHead("Choose an account", c.lead()).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
