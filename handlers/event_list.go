@@ -74,6 +74,7 @@ func (s *server) eventsView(c *call) (v views.EventsView, err error) {
 	v.Filter, v.From, v.To, v.Ignored = c.eventFilter()
 	v.Now = s.now()
 	v.MayCheck, v.MayRestore, v.MayStaff = c.may(backoffice.WriteSettings), c.may(backoffice.WriteAccounts), c.may(backoffice.WriteStaff)
+	v.MayApplications = c.may(backoffice.WriteAllApplications)
 	v.MayRoles, v.MayUsers = c.may(backoffice.WriteRoles), c.may(backoffice.WriteAllUsers)
 	v.Page, err = c.page("Audit trail", views.PartAudit)
 	return v, err

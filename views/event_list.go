@@ -11,22 +11,23 @@ import (
 
 // EventsView is the page of the audit trail.
 type EventsView struct {
-	Page       Page
-	Filter     backoffice.EventFilter
-	From, To   string // the days of the filter, as typed
-	List       backoffice.EventsPage
-	Single     bool // one entry has the page to itself
-	Actors     []backoffice.EventActor
-	Account    string // name of the filter's account
-	Check      backoffice.TrailCheck
-	Checked    bool
-	MayCheck   bool // verifying the chain is allowed
-	MayRestore bool // taking a deletion back is allowed
-	MayRoles   bool // so is that of a role's
-	MayUsers   bool // and of a user's
-	MayStaff   bool // pages of staff may be opened
-	Ignored    []backoffice.IgnoredParameter
-	Now        time.Time
+	Page            Page
+	Filter          backoffice.EventFilter
+	From, To        string // the days of the filter, as typed
+	List            backoffice.EventsPage
+	Single          bool // one entry has the page to itself
+	Actors          []backoffice.EventActor
+	Account         string // name of the filter's account
+	Check           backoffice.TrailCheck
+	Checked         bool
+	MayCheck        bool // verifying the chain is allowed
+	MayApplications bool
+	MayRestore      bool // taking a deletion back is allowed
+	MayRoles        bool // so is that of a role's
+	MayUsers        bool // and of a user's
+	MayStaff        bool // pages of staff may be opened
+	Ignored         []backoffice.IgnoredParameter
+	Now             time.Time
 }
 
 // EventsPath is the address of the trail.
@@ -201,6 +202,8 @@ func (v EventsView) objectLink(e backoffice.EventRow) string {
 		return AccountPath(v.Page.Base, e.ObjectID)
 	case e.ObjectKind == "role":
 		return v.Page.Link(RolePath(e.ObjectID))
+	case e.ObjectKind == "application":
+		return v.Page.Link(ApplicationPath(e.ObjectID))
 	case e.ObjectKind == "import":
 		return v.Page.Link("/backoffice/import/" + url.PathEscape(e.ObjectID))
 	}
@@ -214,7 +217,7 @@ func (v EventsView) objectLink(e backoffice.EventRow) string {
 }
 
 var objectKinds = map[string]string{"account": "Account", "staff": "Staff", "token": "API token", "view": "Saved view", "import": "Import", "role": "Role",
-	"environment": "Environment", "setup-link": "Set-up link", "user": "User"}
+	"environment": "Environment", "setup-link": "Set-up link", "user": "User", "application": "Application"}
 
 func objectKind(kind string) string {
 	if label := objectKinds[kind]; label != "" {
@@ -247,6 +250,8 @@ func (v EventsView) undo(e backoffice.EventRow) eventUndo {
 		return eventUndo{"/backoffice/restorations", "deletion", e.Undo, "Undo: restore from the bin"}
 	case e.ObjectKind == "role" && v.MayRoles:
 		return eventUndo{RoleRestorationsPath, "role", e.ObjectID, "Undo: bring the role back"}
+	case e.ObjectKind == "application" && v.MayApplications:
+		return eventUndo{ApplicationRestorationsPath, "deletion", e.Undo, "Undo: restore from the bin"}
 	case e.Action == "user.removed" && v.MayUsers:
 		return eventUndo{ReturnPath(e.ObjectID, e.AccountID), "removal", e.Undo, "Undo: put back into the account"}
 	case e.Action == "user.deleted" && v.MayUsers:

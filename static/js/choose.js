@@ -31,4 +31,9 @@ on("change", ".choose input", (_, box) => count(box.form));
 on("keydown", ".find input", (event) => { if (event.key === "Enter") event.preventDefault(); });
 onContent((root) => root.querySelectorAll("form:has(.choose)").forEach(count));
 
+// Reloading or coming back asks for the page that the secret stands on, and does
+// not send the form again that made it.
+onContent((root) => root.querySelectorAll("[data-once]").forEach((secret) => {
+  if (location.pathname !== secret.dataset.once) history.replaceState(history.state, "", secret.dataset.once);
+}));
 addEventListener("pagehide", () => document.querySelectorAll("[data-once]").forEach((secret) => secret.remove()));
