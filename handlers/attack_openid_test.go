@@ -21,6 +21,7 @@ import (
 
 	"steward/backoffice"
 	"steward/federation"
+	"steward/store/storetest"
 )
 
 // newTokens signs Uma in to an application, and returns the browser, too.
@@ -487,5 +488,43 @@ func TestAttack_T74_OriginsOfScripts(t *testing.T) {
 				t.Errorf("%s may read %s", origin, path)
 			}
 		}
+	}
+}
+
+// Nobody fills the database by beginning sign-ins, or tries codes and secrets
+// without end; who comes later is served again.
+func TestAttack_T84_ManySignInsAndGuesses(t *testing.T) {
+	w := peopleGate(t)
+	v := w.application(backoffice.WebApplication)
+	b := w.browser().still()
+	status := 0
+	for n := 0; n < 400 && status != http.StatusTooManyRequests; n++ {
+		status = b.get(v.begin()).Status
+	}
+	p := b.get(v.begin())
+	if status != http.StatusTooManyRequests || p.Header.Get("Retry-After") == "" || !strings.Contains(p.text("h1"), "Too many") {
+		t.Errorf("sign-ins without end: %d %d", status, p.Status)
+	}
+	if rows := storetest.Dump(t, w.store)["openid_requests"]; len(rows) > 300 {
+		t.Errorf("%d requests are kept", len(rows))
+	}
+	w.clock.Add(time.Minute)
+	_, token := v.newTokens()
+	for n := 0; n < 400 && status != http.StatusTooManyRequests || n == 0; n++ {
+		status = w.raw(raw{method: "POST", path: "/oauth/token", body: "grant_type=client_credentials&client_secret=guess&client_id=" + v.app.ID}).Status
+	}
+	if status != http.StatusTooManyRequests {
+		t.Errorf("guesses without end: %d", status)
+	}
+	w.clock.Add(time.Minute)
+	if p := b.get(v.begin()); p.Status != http.StatusSeeOther || !v.active(token.AccessToken) {
+		t.Errorf("a minute later: %d", p.Status)
+	}
+	w.clock.Add(backoffice.OpenIDRequestLife + time.Second)
+	if err := w.store.Forget(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if rows := storetest.Dump(t, w.store)["openid_requests"]; len(rows) != 0 {
+		t.Errorf("%d requests are kept after their time", len(rows))
 	}
 }

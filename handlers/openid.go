@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"steward/auth"
@@ -41,8 +42,15 @@ func (s *server) openIDRoutes() []route {
 }
 
 func (s *server) answerMachine(c *call) error {
+	if wait := s.refusals.wait(c.network(), s.now()); wait > 0 {
+		c.Response().Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())))
+		return c.NoContent(http.StatusTooManyRequests)
+	}
 	ctx := federation.WithNumber(c.ctx(), c.Response().Header().Get("X-Request-ID"))
 	s.provider.ServeHTTP(c.Response(), c.Request().WithContext(ctx))
+	if c.Response().Status >= 400 {
+		s.refusals.take(c.network(), s.now())
+	}
 	return nil
 }
 
@@ -82,6 +90,10 @@ func (s *server) authorize(c *call) error {
 	if refused != nil {
 		return s.refuseRequest(c, *refused)
 	}
+	if wait := s.requests.wait(c.network(), s.now()); wait > 0 {
+		return s.tooManyRequests(c, wait)
+	}
+	s.requests.take(c.network(), s.now())
 	browser, ok := s.openIDBrowser(c)
 	if !ok {
 		var token string

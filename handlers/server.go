@@ -59,6 +59,8 @@ type server struct {
 	users    *auth.UserSessions
 	throttle auth.Throttle
 	provider *federation.Provider
+	requests *buckets // sign-ins that applications begin
+	refusals *buckets // of machines
 
 	passkeys    auth.Passkeys
 	hasPasskeys bool // the public address can have some
@@ -87,6 +89,7 @@ func build(o Options) (*server, http.Handler, error) {
 	s.users = auth.NewUserSessions(o.Store, o.PublicURL, o.Store.Now)
 	s.throttle = auth.NewThrottle(o.Store)
 	s.provider = federation.New(o.PublicURL, o.Store, o.Store.Now)
+	s.requests, s.refusals = newBuckets(requestRate, requestBurst), newBuckets(refusalRate, refusalBurst)
 	s.passkeys, s.hasPasskeys = auth.NewPasskeys(o.PublicURL, "Steward")
 	e := s.echo
 	e.HideBanner, e.HidePort = true, true

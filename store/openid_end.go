@@ -112,7 +112,7 @@ func (t *tx) forgetOpenID() error {
 		text string
 		age  time.Duration
 	}{
-		{`DELETE FROM openid_requests WHERE expires_at < $1`, day},
+		{`DELETE FROM openid_requests WHERE expires_at < $1`, 0},
 		{`DELETE FROM openid_families WHERE seen_at < $1`, backoffice.RefreshLife + day},
 		{`DELETE FROM openid_families WHERE ended_at < $1`, 7 * day},
 		{`DELETE FROM openid_families WHERE handle_hash IS NULL AND seen_at < $1`, day},
