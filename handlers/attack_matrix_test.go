@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,8 +101,14 @@ var publicRoutes = []string{
 // heldThere are routes of the portal whose permission is asked for in the account
 // that they name, and not in the one that the user is in.
 var heldThere = map[string]backoffice.Permission{
-	"GET /portal/accounts/:id/users/new": backoffice.WriteUsers,
-	"POST /portal/accounts/:id/users":    backoffice.WriteUsers,
+	"GET /portal/accounts/:id/users/new":                   backoffice.WriteUsers,
+	"POST /portal/accounts/:id/users":                      backoffice.WriteUsers,
+	"POST /portal/accounts/:account/users/:id/roles":       backoffice.WriteUsers,
+	"POST /portal/accounts/:account/users/:id/disabled":    backoffice.WriteUsers,
+	"POST /portal/accounts/:account/users/:id/invitation":  backoffice.WriteUsers,
+	"GET /portal/accounts/:account/users/:id/removal":      backoffice.DeleteUsers,
+	"POST /portal/accounts/:account/users/:id/removal":     backoffice.DeleteUsers,
+	"POST /portal/accounts/:account/users/:id/restoration": backoffice.DeleteUsers,
 }
 
 // Every route declares who may use it, and nothing answers that is not declared.
@@ -291,11 +298,22 @@ func (w *site) noCanary(got answer, what string) {
 // not answers as what does not exist.
 func (w *site) foreignIDs(e handlers.Entry, a attacker, o objects) {
 	w.t.Helper()
-	first := ""
+	need, first, forbidden := heldThere[e.Method+" "+e.Path], "", ""
 	for _, path := range swaps(e.Path, o) {
 		what := e.Method + " " + path + " by " + a.name
 		got := w.ask(e, path, a)
 		got.headers(w.t, what)
+		if need != "" && !a.held.Has(need) && strings.Contains(path, "/accounts/"+url.PathEscape(o.own["accounts"])+"/") {
+			// What takes a permission in an account that they see is refused whoever it is
+			// about.
+			if body := got.same(); got.Status != http.StatusForbidden || forbidden != "" && body != forbidden {
+				w.t.Errorf("%s: %d, want the same 403 as for anybody:\n%s\n\n%s", what, got.Status, body, forbidden)
+			} else {
+				forbidden = body
+			}
+			w.noCanary(got, what)
+			continue
+		}
 		// An empty form may be refused before anybody looks for what it is about.
 		if got.Status != http.StatusNotFound && got.Status != http.StatusBadRequest && got.Status != http.StatusUnprocessableEntity {
 			w.t.Errorf("%s: %d, want 404", what, got.Status)

@@ -47,10 +47,7 @@ func (s *server) portalGrantRoutes() []portalRoute {
 			portalRoute{post, at + "/access-default", give, s.saveAccessDefault},
 		)
 	}
-	return append(list,
-		portalRoute{get, "/portal/accounts/:account/users/:id/removal", backoffice.DeleteUsers, s.showPortalRemoval},
-		portalRoute{post, "/portal/accounts/:account/users/:id/removal", backoffice.DeleteUsers, s.removePortalUser},
-	)
+	return list
 }
 
 // tryRemoval asks what taking a user out of an account takes from them, there and
@@ -92,21 +89,17 @@ func (c *call) grantScene(p place, userID string) (scene views.GrantScene, err e
 	return scene, err
 }
 
-// grantSection is what the page of a user says of their access to sub-accounts;
-// ok is false where there is nothing to say.
-func (c *call) grantSection(page views.Page, account backoffice.Account, member backoffice.Member) (scene views.GrantScene, ok bool, err error) {
-	p := place{PlaceScene: views.PlaceScene{Page: page, Account: account, Now: c.s.now()}}
-	if c.actor.Kind == backoffice.ActorUser {
-		p.Home = c.actor.Account.ID
-		if !c.actor.MayHere(backoffice.ReadSubAccounts) {
-			return scene, false, nil
-		}
+// grantSection is what the page of a user in the portal says of their access to
+// sub-accounts; ok is false where there is nothing to say.
+func (c *call) grantSection(p place, member backoffice.Member) (scene views.GrantScene, ok bool, err error) {
+	if !c.actor.MayHere(backoffice.ReadSubAccounts) {
+		return scene, false, nil
 	}
 	if scene, err = c.grantScene(p, member.ID); err != nil {
 		return scene, false, err
 	}
-	scene.MayChange = account.IsReseller && c.actor.MayHere(backoffice.WriteSubAccountAccess)
-	return scene, account.IsReseller || scene.Has(), nil
+	scene.MayChange = p.Account.IsReseller && c.actor.MayHere(backoffice.WriteSubAccountAccess) && p.held.Has(backoffice.WriteSubAccountAccess)
+	return scene, p.Account.IsReseller || scene.Has(), nil
 }
 
 // try asks what an act on somebody's access would change; a refusal goes into the
@@ -151,13 +144,10 @@ func (c *call) renderAccess(status int, p place, scene views.GrantScene) error {
 
 // userBack is where an act on a user's access leads back to.
 func (p place) userBack(user string) string {
-	switch {
-	case !p.IsPortal():
+	if !p.IsPortal() {
 		return userPath(user)
-	case p.Home == p.Account.ID:
-		return p.UserPath(user, "")
 	}
-	return p.UserPath(user, "/why")
+	return p.UserPath(user, "")
 }
 
 func (s *server) giveAccess(c *call) error {

@@ -103,7 +103,7 @@ func (s *server) portalAccount(c *call, status int, renaming bool, typed, proble
 		scene.Users = &views.PortalUserList{Page: m.Page, Account: m.Account, Filter: f, Members: members, Now: m.Now, Path: views.PortalAccountPath(m.Account.ID, "")}
 		if !m.Own() {
 			scene.Users.Href = func(id string) string {
-				return s.link(views.PortalAccountPath(m.Account.ID, "/users/"+url.PathEscape(id)+"/why"))
+				return s.link(views.PortalAccountPath(m.Account.ID, "/users/"+url.PathEscape(id)))
 			}
 		}
 		users = append(users, section{views.PortalUserTableID, views.PortalUserTable(*scene.Users)})

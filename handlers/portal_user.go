@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
-	"net/url"
+	"slices"
 
 	"steward/auth"
 	"steward/backoffice"
@@ -17,17 +17,26 @@ func (s *server) portalUserRoutes() []portalRoute {
 	const (
 		get, post = http.MethodGet, http.MethodPost
 	)
-	return []portalRoute{
+	list := []portalRoute{
 		{get, "/portal/users", backoffice.ReadUsers, s.showPortalUsers},
 		{get, "/portal/users/new", backoffice.WriteUsers, s.showInviteUser},
 		{post, "/portal/users", backoffice.WriteUsers, s.inviteUser},
-		{get, "/portal/users/:id", backoffice.ReadUsers, s.showPortalUser},
-		{post, "/portal/users/:id/roles", backoffice.WriteUsers, s.savePortalRoles},
-		{post, "/portal/users/:id/disabled", backoffice.WriteUsers, s.savePortalDisabled},
-		{post, "/portal/users/:id/invitation", backoffice.WriteUsers, s.sendPortalInvitation},
-		{get, "/portal/users/:id/removal", backoffice.DeleteUsers, s.showPortalRemoval},
-		{post, "/portal/users/:id/removal", backoffice.DeleteUsers, s.removePortalUser},
 	}
+	for _, r := range []portalRoute{
+		{get, "/users/:id", backoffice.ReadUsers, s.showPortalUser},
+		{post, "/users/:id/roles", backoffice.WriteUsers, s.savePortalRoles},
+		{post, "/users/:id/disabled", backoffice.WriteUsers, s.savePortalDisabled},
+		{post, "/users/:id/invitation", backoffice.WriteUsers, s.sendPortalInvitation},
+		{get, "/users/:id/removal", backoffice.DeleteUsers, s.showPortalRemoval},
+		{post, "/users/:id/removal", backoffice.DeleteUsers, s.removePortalUser},
+		{post, "/users/:id/restoration", backoffice.DeleteUsers, s.returnPortalUser},
+	} {
+		// Of an account below it takes to see it; the permission is held there, and the
+		// handlers ask for it.
+		list = append(list, portalRoute{r.method, "/portal" + r.path, r.permission, r.handle},
+			portalRoute{r.method, "/portal/accounts/:account" + r.path, backoffice.ReadSubAccounts, r.handle})
+	}
+	return list
 }
 
 // here is the account that the user is in.
@@ -62,86 +71,82 @@ func clippedQuery(q string) string {
 	return q
 }
 
-// mayGive are the roles that the actor may give in the account that they are in.
-func (c *call) mayGive(account backoffice.Account) ([]backoffice.Role, error) {
-	all, err := c.store().GrantableRoles(c.ctx(), account)
-	var roles []backoffice.Role
-	for _, r := range all {
-		if c.actor.MayGive(account.Key, []backoffice.Role{r}) == nil {
-			roles = append(roles, r)
-		}
+// portalUser draws the page of one user of an account, their own or one below.
+func (s *server) portalUser(c *call, status int, p place, chosen []string, problems backoffice.Problems) error {
+	member, held, err := c.store().Member(c.ctx(), p.Account, c.userID())
+	if errors.Is(err, backoffice.ErrNotFound) && status == http.StatusOK {
+		return s.toWhy(c, p)
 	}
-	return roles, err
-}
-
-// portalUser draws the page of one user of the account.
-func (s *server) portalUser(c *call, status int, chosen []string, problems backoffice.Problems) error {
-	account, err := c.here()
-	if err != nil {
-		return err
-	}
-	member, held, err := c.store().Member(c.ctx(), account, c.Param("id"))
 	if err != nil {
 		return err
 	}
 	member = member.ForCustomers()
-	page, err := c.portal(cmp.Or(member.Name, member.Email), views.PortalUsers)
-	if err != nil {
+	if err := p.frame(c, cmp.Or(member.Name, member.Email)); err != nil {
 		return err
 	}
 	if chosen == nil {
 		chosen = held
 	}
-	all, err := c.store().GrantableRoles(c.ctx(), account)
+	all, err := c.store().GrantableRoles(c.ctx(), p.Account)
 	if err != nil {
 		return err
 	}
+	scene := views.PortalUser{Page: p.Page, Account: p.Account, At: &p.PlaceScene, Member: member, Chosen: chosen, Problems: problems, Now: s.now(), Self: member.Key == c.actor.Key}
 	var own []backoffice.Role
 	for _, r := range all {
-		for _, key := range held {
-			if r.Key == key {
-				own = append(own, r)
-			}
+		if slices.Contains(held, r.Key) {
+			own = append(own, r)
+		}
+		if p.mayGive(r) {
+			scene.Roles = append(scene.Roles, r)
 		}
 	}
-	scene := views.PortalUser{Page: page, Account: account, Member: member, Chosen: chosen, Problems: problems, Now: s.now(),
-		Self: member.Key == c.actor.Key, MayDelete: c.actor.MayHere(backoffice.DeleteUsers)}
 	// Who stands above is shown, and not offered to be changed.
-	scene.MayWrite = c.actor.MayHere(backoffice.WriteUsers) && (scene.Self || c.actor.MayGive(account.Key, own) == nil)
-	scene.MayDelete = scene.MayDelete && (scene.Self || c.actor.MayGive(account.Key, own) == nil)
-	if scene.Roles, err = c.mayGive(account); err != nil {
-		return err
-	}
+	under := scene.Self || p.mayGive(own...)
+	scene.MayWrite, scene.MayDelete = under && p.held.Has(backoffice.WriteUsers), under && p.held.Has(backoffice.DeleteUsers)
 	if problems["roles"] == outdatedRoles {
 		scene.Problems = backoffice.Problems{"roles": rolesOutdated(own)}
 	}
-	if scene.Seen, err = c.store().Held(c.ctx(), account, member.User); err != nil {
+	if scene.Seen, err = c.store().Held(c.ctx(), p.Account, member.User); err != nil {
 		return err
 	}
 	if member.Status == backoffice.Invited {
-		if scene.Invitation, err = c.store().OpenInvitation(c.ctx(), account.Key, member.ID); err != nil && !errors.Is(err, backoffice.ErrNotFound) {
+		if scene.Invitation, err = c.store().OpenInvitation(c.ctx(), p.Account.Key, member.ID); err != nil && !errors.Is(err, backoffice.ErrNotFound) {
 			return err
 		}
 	}
-	grant, ok, err := c.grantSection(page, account, member)
+	grant, ok, err := c.grantSection(p, member)
 	if err != nil {
 		return err
 	}
 	if ok {
 		scene.Grant = &grant
 	}
-	return c.render(status, page, views.PortalUserPage(scene))
+	return c.render(status, p.Page, views.PortalUserPage(scene))
+}
+
+// toWhy leads to why somebody comes into the account who is no member of it. Errors:
+// ErrNotFound for who does not.
+func (s *server) toWhy(c *call, p place) error {
+	who, err := c.store().Why(c.ctx(), p.Account, c.userID())
+	if err != nil {
+		return err
+	}
+	if !p.seen(who).Enters() {
+		return backoffice.ErrNotFound
+	}
+	return c.goTo(p.UserPath(who.User.ID, "/why"))
 }
 
 // outdatedRoles stands for rolesOutdated until it is known what is held.
 const outdatedRoles = "outdated"
 
 func (s *server) showPortalUser(c *call) error {
-	return s.portalUser(c, http.StatusOK, nil, nil)
-}
-
-func (s *server) portalUserPath(c *call) string {
-	return "/portal/users/" + url.PathEscape(c.Param("id"))
+	p, err := c.place(backoffice.ReadUsers)
+	if err != nil {
+		return err
+	}
+	return s.portalUser(c, http.StatusOK, p, nil, nil)
 }
 
 func (s *server) savePortalRoles(c *call) error {
@@ -149,24 +154,25 @@ func (s *server) savePortalRoles(c *call) error {
 	if err != nil {
 		return err
 	}
-	account, err := c.here()
+	p, err := c.place(backoffice.WriteUsers)
 	if err != nil {
 		return err
 	}
-	err = c.store().Confirm(c.ctx(), c.actor, account, store.ActRoles(account.ID, c.Param("id"), form["roles"]), form.Get("seen"))
+	id := c.userID()
+	err = c.store().Confirm(c.ctx(), c.actor, p.Account, store.ActRoles(p.Account.ID, id, form["roles"]), form.Get("seen"))
 	if errors.Is(err, backoffice.ErrOutdated) {
-		return s.portalUser(c, http.StatusConflict, append([]string{}, form["roles"]...), backoffice.Problems{"roles": outdatedRoles})
+		return s.portalUser(c, http.StatusConflict, p, append([]string{}, form["roles"]...), backoffice.Problems{"roles": outdatedRoles})
 	}
-	if p, ok := problemsOf(err); ok {
-		return s.portalUser(c, http.StatusUnprocessableEntity, append([]string{}, form["roles"]...), p)
+	if problems, ok := problemsOf(err); ok {
+		return s.portalUser(c, http.StatusUnprocessableEntity, p, append([]string{}, form["roles"]...), problems)
 	}
 	if err != nil {
 		return err
 	}
-	if c.Param("id") == c.actor.ID {
+	if id == c.actor.ID && p.Home == p.Account.ID {
 		return c.saved("/portal", ui.ToastProps{Text: "Your roles were changed."}, nil)
 	}
-	return c.saved(s.portalUserPath(c), ui.ToastProps{Text: "Roles saved. They hold from the next request on."}, nil)
+	return c.saved(p.UserPath(id, ""), ui.ToastProps{Text: "Roles saved. They hold from the next request on."}, nil)
 }
 
 func (s *server) savePortalDisabled(c *call) error {
@@ -174,11 +180,15 @@ func (s *server) savePortalDisabled(c *call) error {
 	if err != nil {
 		return err
 	}
+	p, err := c.place(backoffice.WriteUsers)
+	if err != nil {
+		return err
+	}
 	off := form["disabled"] == "true"
-	err = c.store().SetMemberDisabled(c.ctx(), c.actor, c.actor.Account.ID, c.Param("id"), off)
+	err = c.store().SetMemberDisabled(c.ctx(), c.actor, p.Account.ID, c.userID(), off)
 	var refusal backoffice.Refusal
 	if errors.As(err, &refusal) {
-		return s.portalUser(c, http.StatusUnprocessableEntity, nil, backoffice.Problems{"disabled": refusal.Error()})
+		return s.portalUser(c, http.StatusUnprocessableEntity, p, nil, backoffice.Problems{"disabled": refusal.Error()})
 	}
 	if err != nil {
 		return err
@@ -187,27 +197,28 @@ func (s *server) savePortalDisabled(c *call) error {
 	if off {
 		text = "Access switched off. Sessions in this account were ended."
 	}
-	return c.saved(s.portalUserPath(c), ui.ToastProps{Text: text}, nil)
+	return c.saved(p.UserPath(c.userID(), ""), ui.ToastProps{Text: text}, nil)
 }
 
 // sendPortalInvitation sends the invitation that waits again, or invites who was
 // added silently.
 func (s *server) sendPortalInvitation(c *call) error {
-	account, err := c.here()
+	p, err := c.place(backoffice.WriteUsers)
 	if err != nil {
 		return err
 	}
-	i, err := c.store().OpenInvitation(c.ctx(), account.Key, c.Param("id"))
+	id := c.userID()
+	i, err := c.store().OpenInvitation(c.ctx(), p.Account.Key, id)
 	if errors.Is(err, backoffice.ErrNotFound) {
-		u, err := c.store().InviteMember(c.ctx(), c.actor, account.ID, c.Param("id"), auth.InvitationToken.New)
+		u, err := c.store().InviteMember(c.ctx(), c.actor, p.Account.ID, id, auth.InvitationToken.New)
 		var refusal backoffice.Refusal
 		if errors.As(err, &refusal) {
-			return s.portalUser(c, http.StatusUnprocessableEntity, nil, backoffice.Problems{"invitation": refusal.Error()})
+			return s.portalUser(c, http.StatusUnprocessableEntity, p, nil, backoffice.Problems{"invitation": refusal.Error()})
 		}
 		if err != nil {
 			return err
 		}
-		return c.saved(s.portalUserPath(c), ui.ToastProps{Text: u.Email + " was invited."}, nil)
+		return c.saved(p.UserPath(id, ""), ui.ToastProps{Text: u.Email + " was invited."}, nil)
 	}
 	if err != nil {
 		return err
@@ -215,11 +226,11 @@ func (s *server) sendPortalInvitation(c *call) error {
 	if _, err := c.store().ResendInvitation(c.ctx(), c.actor, i.ID, auth.InvitationToken.New); err != nil {
 		return err
 	}
-	return c.saved(s.portalUserPath(c), ui.ToastProps{Text: "Invitation sent again. The link in the earlier mail is dead."}, nil)
+	return c.saved(p.UserPath(id, ""), ui.ToastProps{Text: "Invitation sent again. The link in the earlier mail is dead."}, nil)
 }
 
 func (s *server) removalPage(c *call, status int, p place, refused string) error {
-	member, _, err := c.store().Member(c.ctx(), p.Account, c.Param("id"))
+	member, _, err := c.store().Member(c.ctx(), p.Account, c.userID())
 	if err != nil {
 		return err
 	}
@@ -252,7 +263,7 @@ func (s *server) removePortalUser(c *call) error {
 		return err
 	}
 	var removal string
-	err = c.store().Confirm(c.ctx(), c.actor, p.Account, store.ActRemoveMember(p.Account.ID, c.Param("id"), &removal), form["seen"])
+	err = c.store().Confirm(c.ctx(), c.actor, p.Account, store.ActRemoveMember(p.Account.ID, c.userID(), &removal), form["seen"])
 	var refusal backoffice.Refusal
 	p.Outdated = errors.Is(err, backoffice.ErrOutdated)
 	if errors.As(err, &refusal) || p.Outdated {
@@ -261,9 +272,45 @@ func (s *server) removePortalUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	to := "/portal/users"
-	if p.Home != p.Account.ID {
-		to = views.PortalAccountPath(p.Account.ID, "")
+	toast := ui.ToastProps{Text: "The user was removed from “" + p.Account.Name + "”."}
+	if id := c.userID(); id != c.actor.ID { // who leaves has nothing to say there any more
+		toast.Undo, toast.Hidden = s.link(p.UserPath(id, "/restoration")), []ui.Pair{{Name: "removal", Value: removal}}
 	}
-	return c.saved(to, ui.ToastProps{Text: "The user was removed from “" + p.Account.Name + "”."}, nil)
+	return c.saved(p.list(), toast, nil)
+}
+
+// list is where the users of the account are listed.
+func (p place) list() string {
+	if p.Home != p.Account.ID {
+		return views.PortalAccountPath(p.Account.ID, "")
+	}
+	return "/portal/users"
+}
+
+// returnPortalUser takes a removal back, as its toast offers.
+func (s *server) returnPortalUser(c *call) error {
+	form, err := c.fields("removal")
+	if err != nil {
+		return err
+	}
+	p, err := c.place(backoffice.DeleteUsers)
+	if err != nil {
+		return err
+	}
+	if form["removal"] == "" {
+		// Of who was never removed from here nothing is known.
+		if _, _, err := c.store().Member(c.ctx(), p.Account, c.userID()); err != nil {
+			return err
+		}
+		return badRequest(errors.New("no removal"))
+	}
+	err = c.store().RestoreMember(c.ctx(), c.actor, p.Account.ID, c.userID(), form["removal"])
+	var refusal backoffice.Refusal
+	if errors.As(err, &refusal) {
+		return c.saved(p.list(), ui.ToastProps{Bad: true, Text: "Nobody was put back. " + refusal.Error()}, nil)
+	}
+	if err != nil {
+		return err
+	}
+	return c.saved(p.UserPath(c.userID(), ""), ui.ToastProps{Text: "They are in “" + p.Account.Name + "” again, with the roles that still exist. Sessions do not come back."}, nil)
 }

@@ -38,7 +38,8 @@ func (s *server) portalReachRoutes() []portalRoute {
 // place is the account that a page about access is of, as who asks may see it.
 type place struct {
 	views.PlaceScene
-	held backoffice.Permissions // of a user in the portal, in this account
+	held  backoffice.Permissions // of a user in the portal, in this account
+	roles []backoffice.Role      // likewise
 }
 
 // place finds the account that the path names. Staff may by their route; a user
@@ -65,7 +66,7 @@ func (c *call) place(need backoffice.Permission) (p place, err error) {
 		return p, backoffice.ErrNotFound // who manages none has its own pages only
 	}
 	if id == "" || id == home.ID {
-		p.Account, p.Above, p.held = home, []backoffice.AccountRef{c.actor.Account}, backoffice.PermissionsOf(c.actor.Roles)
+		p.Account, p.Above, p.roles = home, []backoffice.AccountRef{c.actor.Account}, c.actor.Roles
 	} else {
 		if !home.IsReseller {
 			return p, backoffice.ErrNotFound
@@ -73,10 +74,11 @@ func (c *call) place(need backoffice.Permission) (p place, err error) {
 		if p.Account, p.Above, err = c.store().SubAccountOf(c.ctx(), c.actor.Account, id); err != nil {
 			return p, err
 		}
-		if p.held, err = c.heldIn(p.Account.Key); err != nil {
+		if p.roles, err = c.rolesIn(p.Account.Key); err != nil {
 			return p, err
 		}
 	}
+	p.held = backoffice.PermissionsOf(p.roles)
 	if !p.held.Has(need) {
 		return p, backoffice.ErrForbidden
 	}
@@ -85,11 +87,17 @@ func (c *call) place(need backoffice.Permission) (p place, err error) {
 
 // heldIn are the permissions that the user of the portal holds in an account.
 func (c *call) heldIn(account int64) (backoffice.Permissions, error) {
+	roles, err := c.rolesIn(account)
+	return backoffice.PermissionsOf(roles), err
+}
+
+// rolesIn are the roles that the user of the portal holds in an account.
+func (c *call) rolesIn(account int64) ([]backoffice.Role, error) {
 	standing, err := c.store().StandingIn(c.ctx(), c.actor.Key, account)
 	if errors.Is(err, backoffice.ErrNotFound) || err == nil && !standing.Enters() {
 		return nil, nil
 	}
-	return backoffice.PermissionsOf(standing.Roles), err
+	return standing.Roles, err
 }
 
 // userID is the user that the path of a page about access names.
@@ -99,6 +107,9 @@ func (c *call) userID() string {
 	}
 	return c.param("user")
 }
+
+// mayGive reports whether a user in the portal may give the roles in the account.
+func (p place) mayGive(roles ...backoffice.Role) bool { return backoffice.MayGrant(p.roles, roles) == nil }
 
 // frame begins the page around a page about access.
 func (p *place) frame(c *call, title string) (err error) {

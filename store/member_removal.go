@@ -22,8 +22,9 @@ func (t *tx) keepRemoved(removal string, m memberRow) error {
 
 // RestoreMember takes the removal of a user from an account back, by its ID:
 // they are in it again with the roles that still exist, or what these were
-// replaced by, and the status that is true; no session comes back. Errors:
-// ErrNotFound when there is nothing left to undo, ErrForbidden, a Refusal.
+// replaced by, and the status that is true; no session comes back. A user may who
+// may remove users there, and give what comes back. Errors: ErrNotFound when there
+// is nothing left to undo, ErrForbidden, a Refusal.
 func (s *Store) RestoreMember(ctx context.Context, actor backoffice.Actor, accountID, userID, removal string) error {
 	return s.update(ctx, actor, func(t *tx) error {
 		var status, held string
@@ -39,10 +40,7 @@ func (s *Store) RestoreMember(ctx context.Context, actor backoffice.Actor, accou
 		if err != nil {
 			return err
 		}
-		if err := t.mayStill(backoffice.WriteAccounts); err != nil {
-			return err
-		}
-		u, err := t.userNow(userID)
+		u, err := t.mayReturn(a, userID)
 		if err != nil {
 			return err
 		}
@@ -57,6 +55,9 @@ func (s *Store) RestoreMember(ctx context.Context, actor backoffice.Actor, accou
 		}
 		if len(roles) == 0 {
 			return backoffice.Refusal("None of the roles that they had exists any more. Add them to the account anew.")
+		}
+		if err := t.mayReturnAs(a, u, roles); err != nil {
+			return err
 		}
 		is, err := t.statusAgain(a.Key, u.Key, backoffice.MembershipStatus(status), removed)
 		if err != nil {
@@ -91,6 +92,46 @@ func (s *Store) RestoreMember(ctx context.Context, actor backoffice.Actor, accou
 		return t.record(event{action: "user.returned", kind: "user", id: u.ID, name: userLabel(u.Name, u.Email), accountKey: a.Key,
 			after: map[string]any{"account": a.Name, "roles": names, "status": is}})
 	})
+}
+
+// mayReturn finds a user whose removal from an account the actor may take back.
+// Errors: ErrNotFound, ErrForbidden.
+func (t *tx) mayReturn(a backoffice.Account, userID string) (backoffice.User, error) {
+	if t.actor.Kind == backoffice.ActorUser {
+		if err := t.mayManage(a.Key, backoffice.WriteAccounts, backoffice.DeleteUsers); err != nil {
+			return backoffice.User{}, err
+		}
+		return readUser(t.ctx, t, selectUserByID, userID)
+	}
+	if err := t.mayStill(backoffice.WriteAccounts); err != nil {
+		return backoffice.User{}, err
+	}
+	return t.userNow(userID)
+}
+
+// mayReturnAs refuses a user who could not give what comes back with a membership:
+// its roles, and its access to sub-accounts. Errors: a Refusal.
+func (t *tx) mayReturnAs(a backoffice.Account, u backoffice.User, roles []int64) error {
+	if t.actor.Kind != backoffice.ActorUser {
+		return nil
+	}
+	var given []backoffice.Role
+	if err := lookup(t.ctx, t, selectRolesByKey, roles, func(r rowScanner) error {
+		v, err := scanRole(r)
+		given = append(given, v.Role)
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := t.actor.MayGive(a.Key, given); err != nil {
+		return err
+	}
+	var rests bool
+	err := t.get(`SELECT EXISTS (SELECT 1 FROM resting_grants WHERE account_key = $1 AND user_key = $2)`, a.Key, u.Key).Scan(&rests)
+	if err == nil && rests && !t.actor.MayHere(backoffice.WriteSubAccountAccess) {
+		err = backoffice.Refusal("They had access to sub-accounts, which you may not give. Ask somebody who may to put them back.")
+	}
+	return err
 }
 
 // statusAgain is the status of a membership that comes back after it was taken

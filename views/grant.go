@@ -38,7 +38,7 @@ func (s GrantScene) back() string {
 	if s.Next != "" {
 		return s.Page.Link(s.Next)
 	}
-	return s.userBack(s.Member.ID)
+	return s.userPage(s.Member.ID)
 }
 
 // state is how the access stands, in a glyph and a word.

@@ -69,15 +69,12 @@ func (s PlaceScene) UserPath(user, rest string) string { return s.path("/users/"
 
 func (s PlaceScene) userLink(user, rest string) string { return s.Page.Link(s.UserPath(user, rest)) }
 
-// userPage is where a user's own page is; "" where there is none to see.
+// userPage is where the page of a user of the account is.
 func (s PlaceScene) userPage(user string) string {
-	switch {
-	case !s.IsPortal():
+	if !s.IsPortal() {
 		return UserPath(s.Page.Base, user)
-	case s.Home == s.Account.ID:
-		return s.userLink(user, "")
 	}
-	return ""
+	return s.userLink(user, "")
 }
 
 // crumbs is the way to a page about the account; user, where there is one, is a
@@ -101,11 +98,7 @@ func (s PlaceScene) crumbs(user backoffice.User, title string) []ui.Crumb {
 		list = []ui.Crumb{{Label: "All Accounts", Href: s.Page.Link(PortalAccountsPath)}, {Label: s.Account.Name, Href: s.AccountHref(s.Account.ID)}}
 	}
 	if user.ID != "" {
-		if href := s.userPage(user.ID); href != "" {
-			list = append(list, ui.Crumb{Label: personName(user), Href: href})
-		} else {
-			list = append(list, ui.Crumb{Label: personName(user), Href: s.userLink(user.ID, "/why")})
-		}
+		list = append(list, ui.Crumb{Label: personName(user), Href: s.userPage(user.ID)})
 	}
 	return append(list, ui.Crumb{Label: title})
 }
@@ -193,13 +186,4 @@ func (s ReachScene) pager() ui.PagerProps {
 		out.Next = s.link("/reach?after=" + queryEscape(s.Next))
 	}
 	return out
-}
-
-// userBack is the page that tells of a user of the account: their own, or why they
-// have access.
-func (s PlaceScene) userBack(user string) string {
-	if href := s.userPage(user); href != "" {
-		return href
-	}
-	return s.userLink(user, "/why")
 }
