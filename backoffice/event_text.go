@@ -80,6 +80,7 @@ var eventTexts = map[string]string{
 	"user.password-set":                       "set a password for {}",
 	"user.signed-up":                          "signed up",
 	"user.address-changed":                    "changed the address of {} to {email}",
+	"user.frozen":                             "locked {}, whose address {email} somebody else has by now",
 	"user.address-returned":                   "took the address {email} back by mail",
 	"settings.sign-up-opened":                 "let people sign up by themselves",
 	"settings.sign-up-closed":                 "closed sign-up",

@@ -38,4 +38,6 @@ type UserConsequences struct {
 	Accounts []AccountRef // that they leave
 	Primary  []AccountRef // of those, the ones that lose their primary user
 	Sessions int64
+	// Unmanaged are those that nobody could manage any more.
+	Unmanaged []AccountRef
 }

@@ -57,7 +57,7 @@ func (s *server) showAddressReturn(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.gatePage(http.StatusOK, views.AddressReturnPage(s.gate(c, "Take your address back"), l.Email, ""))
+	return c.gatePage(http.StatusOK, views.AddressReturnPage(s.gate(c, "Take your address back"), l.Email, l.Taken))
 }
 
 func (s *server) returnAddress(c *call) error {
@@ -67,9 +67,6 @@ func (s *server) returnAddress(c *call) error {
 	}
 	link, _ := auth.ReturnLinkToken.Hash(k.Value)
 	l, err := c.store().UseReturnLink(c.ctx(), link, c.RealIP(), auth.ResetLinkToken.New)
-	if p, ok := problemsOf(err); ok {
-		return c.gatePage(http.StatusUnprocessableEntity, views.AddressReturnPage(s.gate(c, "Take your address back"), l.Email, p["email"]))
-	}
 	if errors.Is(err, backoffice.ErrNotFound) {
 		return s.deadLink(c)
 	}
@@ -77,6 +74,9 @@ func (s *server) returnAddress(c *call) error {
 		return err
 	}
 	c.SetCookie(s.cookie(s.cookieName("return-link"), "", -1))
+	if l.Taken {
+		return c.gatePage(http.StatusConflict, views.AddressFrozenPage(s.gate(c, "Your user is locked"), l.Email))
+	}
 	s.putWayIn(c, wayIn{Email: l.Email})
 	return c.gatePage(http.StatusOK, views.AddressReturnedPage(s.gate(c, "The address is yours again")))
 }

@@ -361,3 +361,56 @@ func TestOldAddressTakesTheChangeBack(t *testing.T) {
 		w.sound()
 	})
 }
+
+// Somebody else has become a user with the address meanwhile: it is not given back,
+// the page says so and whom to ask, and nobody gets in with what took its place.
+func TestAddressThatSomebodyElseHasLocksTheUser(t *testing.T) {
+	eachPeople(t, func(t *testing.T, w *site) {
+		u := w.person("uma@nord.example")
+		thief := w.browser()
+		thief.userSignIn("uma@nord.example", userPassphrase)
+		thief.get("/profile").submit(addressForm, wanted("thief@evil.example", userPassphrase))
+		link := w.mailed()
+		for link.Kind != backoffice.MailChange {
+			link = w.mailed()
+		}
+		thief.get("/profile/address/confirm?token="+link.Token).submit("#confirm-address-form", nil)
+		notice := w.mailed()
+		for notice.Kind != backoffice.MailChanged {
+			notice = w.mailed()
+		}
+		// The thief's friend invites the address, so that it is somebody's.
+		other := w.member("nord", "uma@nord.example", backoffice.RoleReadOnly)
+		victim := w.browser()
+		p := victim.get("/sign-in/address?token=" + notice.Token)
+		if p.Status != http.StatusOK || !strings.Contains(p.text("main"), "somebody else has become a user with it") || strings.Contains(p.Body, "evil") {
+			t.Fatalf("before: %d %s", p.Status, p.text("main"))
+		}
+		p = p.submit("#return-address-form", nil)
+		if p.Status != http.StatusConflict || p.text("h1") != "Your user is locked" || !strings.Contains(p.text("main"), "Ask the support of the company") || strings.Contains(p.Body, "evil") {
+			t.Errorf("%d %s", p.Status, p.text("main"))
+		}
+		if thief.get("/portal").URL.Path != "/sign-in" {
+			t.Error("the thief is still in")
+		}
+		if p := w.browser().userSignIn("thief@evil.example", userPassphrase); p.Status != http.StatusUnprocessableEntity {
+			t.Errorf("the thief comes back: %d", p.Status)
+		}
+		// Staff see it, free the address and unlock; the same link takes it back then.
+		cli := backoffice.CommandLine()
+		if _, err := w.store.DeleteUser(ctx, cli, other.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.store.ChangeUser(ctx, cli, u.ID, store.SetLocked(false)); err != nil {
+			t.Fatal(err)
+		}
+		p = victim.get("/sign-in/address?token="+notice.Token).submit("#return-address-form", nil)
+		if p.Status != http.StatusOK || !strings.Contains(p.text("h1"), "yours again") {
+			t.Errorf("free again: %d %s", p.Status, p.text("main"))
+		}
+		if got := w.person("uma@nord.example"); got.ID != u.ID {
+			t.Errorf("the address is %s's", got.ID)
+		}
+		w.sound()
+	})
+}

@@ -76,6 +76,9 @@ func (s *server) askUserRemoval(c *call) error {
 }
 
 func (c *call) renderUserRemoval(status int, scene views.UserRolesScene, a backoffice.Account) (err error) {
+	if scene.LastManager, err = c.store().LastManager(c.ctx(), a, scene.User.User); err != nil {
+		return err
+	}
 	if scene.Loses, err = c.tryRemoval(a, scene.User.ID); err != nil {
 		return err
 	}

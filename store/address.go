@@ -91,8 +91,14 @@ func (s *Store) UseChangeLink(ctx context.Context, actor backoffice.Actor, link,
 // gone, so are second factors and remembered browsers that came since; factors
 // from before stay, since the mailbox alone is not to stand for them. Links for a
 // new password go to the address that came back, made by mint. Links of other
-// addresses that the user had in between are dead. Errors: ErrNotFound, also for
-// who has the address already, Problems (email) where somebody else has it.
+// addresses that the user had in between are dead.
+//
+// Where somebody else has the address meanwhile, which may be the doing of whoever
+// changed it, it cannot be given back: the link is then Taken. All the rest is
+// done, and the user is locked, so that nobody comes in by the address that was
+// put in its place; staff decide whose it is. The link goes on working, for when
+// the address is free again. Errors: ErrNotFound, also for who has the address
+// already.
 func (s *Store) UseReturnLink(ctx context.Context, link []byte, address string, mint backoffice.Mint) (l MailedLink, err error) {
 	err = s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		if l, err = t.useLink(LinkReturn, link); err != nil {
@@ -102,16 +108,17 @@ func (s *Store) UseReturnLink(ctx context.Context, link []byte, address string, 
 		if lost == l.Email {
 			return backoffice.ErrNotFound
 		}
-		if _, err := readUser(t.ctx, t, selectUserByEmail, l.Email); err == nil {
-			return backoffice.Problems{"email": "Somebody has this address by now."}
-		} else if !errors.Is(err, backoffice.ErrNotFound) {
-			return err
-		}
 		var changedAt int64
 		if err := t.get(`SELECT created_at FROM mailed_links WHERE token_hash = $1`, link).Scan(&changedAt); err != nil {
 			return err
 		}
 		t.actor = backoffice.Actor{Kind: backoffice.ActorUser, Key: l.User.Key, ID: l.User.ID, Name: l.User.Name, Email: l.Email, Address: address}
+		if l.Taken, err = isTaken(t.ctx, t, l); err != nil {
+			return err
+		}
+		if l.Taken {
+			return t.freeze(link, l, changedAt)
+		}
 		if err := t.changeAddress(&l.User, l.Email, "user.address-returned", nil); err != nil {
 			return err
 		}
@@ -127,6 +134,37 @@ func (s *Store) UseReturnLink(ctx context.Context, link []byte, address string, 
 		return t.mailLink(LinkReset, l.User, l.Email, "", mint)
 	})
 	return l, err
+}
+
+// isTaken reports whether somebody else has the address of a link that takes it
+// back.
+func isTaken(ctx context.Context, r reader, l MailedLink) (bool, error) {
+	u, err := readUser(ctx, r, selectUserByEmail, l.Email)
+	if errors.Is(err, backoffice.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && u.Key != l.User.Key, err
+}
+
+// freeze locks a user whose address cannot be given back, and leaves the link that
+// would do it.
+func (t *tx) freeze(link []byte, l MailedLink, changedAt int64) error {
+	if err := t.forgetSince(l.User.Key, changedAt); err != nil {
+		return err
+	}
+	if err := t.one(`UPDATE mailed_links SET used_at = NULL WHERE token_hash = $1`, link); err != nil {
+		return err
+	}
+	if l.User.Locked {
+		return nil
+	}
+	if err := t.one(`UPDATE users SET locked = TRUE, version = version + 1 WHERE key = $1`, l.User.Key); err != nil {
+		return err
+	}
+	if _, err := t.endUserSessions(l.User.Key, 0, nil); err != nil {
+		return err
+	}
+	return t.recordUser("user.frozen", l.User, nil, map[string]any{"email": l.Email})
 }
 
 // forgetSince takes from a user what somebody may have set, or have learnt, who

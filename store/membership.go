@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"steward/backoffice"
 )
@@ -113,37 +114,47 @@ func (t *tx) keepAManager(account, without int64) error {
 	if t.actor.Kind != backoffice.ActorUser {
 		return nil
 	}
-	rows, err := t.rows(t.ctx, `SELECT DISTINCT o.permissions FROM memberships m JOIN users u ON u.key = m.user_key
-		JOIN membership_roles mr ON mr.membership_key = m.key JOIN roles o ON o.key = mr.role_key
-		WHERE m.account_key = $1 AND m.key <> $2 AND m.status = 'activated' AND NOT m.disabled AND NOT u.locked AND u.deleted_at IS NULL`, account, without)
-	held, err := collect(rows, err, scanPermissions)
-	if err != nil {
-		return err
+	stays, err := staysManaged(t.ctx, t, t.now, account, without, 0)
+	if err == nil && !stays {
+		err = backoffice.Refusal("Nobody else could manage this account then. Make somebody else an admin first.")
 	}
-	for _, p := range held {
-		if p.Has(backoffice.WriteUsers) {
-			return nil
-		}
+	return err
+}
+
+// staysManaged reports whether somebody could still manage an account, by
+// membership or by a grant from above, if a membership did not count, or all that a
+// user has; 0 is none.
+func staysManaged(ctx context.Context, r reader, now time.Time, account, without, withoutUser int64) (bool, error) {
+	manage := func(held []backoffice.Permissions, err error) (bool, error) {
+		return slices.ContainsFunc(held, func(p backoffice.Permissions) bool { return p.Has(backoffice.WriteUsers) }), err
+	}
+	rows, err := r.rows(ctx, `SELECT DISTINCT o.permissions FROM memberships m JOIN users u ON u.key = m.user_key
+		JOIN membership_roles mr ON mr.membership_key = m.key JOIN roles o ON o.key = mr.role_key
+		WHERE m.account_key = $1 AND m.key <> $2 AND m.user_key <> $3 AND `+managing, account, without, withoutUser)
+	if may, err := manage(collect(rows, err, scanPermissions)); err != nil || may {
+		return may, err
 	}
 	// Who comes in from above can manage it as well.
-	above, err := aboveKeys(t.ctx, t, account)
-	if err != nil {
-		return err
+	above, err := aboveKeys(ctx, r, account)
+	if err != nil || len(above) == 0 {
+		return false, err
 	}
-	if len(above) > 0 {
-		in, args := keyList(above, 2)
-		rows, err := t.rows(t.ctx, `SELECT DISTINCT o.permissions FROM accounts x CROSS JOIN memberships m LEFT JOIN grants g ON g.membership_key = m.key
-			JOIN users u ON u.key = m.user_key JOIN membership_roles mr ON mr.membership_key = m.key JOIN roles o ON o.key = mr.role_key
-			WHERE x.key IN (`+in+`) AND NOT u.locked AND u.deleted_at IS NULL AND o.deleted_at IS NULL AND `+grants(1), append([]any{t.now.UnixMicro()}, args...)...)
-		held, err := collect(rows, err, scanPermissions)
-		if err != nil {
-			return err
-		}
-		if slices.ContainsFunc(held, func(p backoffice.Permissions) bool { return p.Has(backoffice.WriteUsers) }) {
-			return nil
-		}
+	in, args := keyList(above, 3)
+	rows, err = r.rows(ctx, `SELECT DISTINCT o.permissions FROM accounts x CROSS JOIN memberships m LEFT JOIN grants g ON g.membership_key = m.key
+		JOIN users u ON u.key = m.user_key JOIN membership_roles mr ON mr.membership_key = m.key JOIN roles o ON o.key = mr.role_key
+		WHERE x.key IN (`+in+`) AND m.user_key <> $2 AND NOT u.locked AND u.deleted_at IS NULL AND o.deleted_at IS NULL AND `+grants(1), append([]any{now.UnixMicro(), withoutUser}, args...)...)
+	return manage(collect(rows, err, scanPermissions))
+}
+
+// LastManager reports whether nobody could manage an account any more once a user
+// of it, who can by their roles, were removed from it.
+func (s *Store) LastManager(ctx context.Context, a backoffice.Account, user backoffice.User) (bool, error) {
+	standing, err := membershipIn(ctx, s.query(), user.Key, a.Key)
+	if err != nil || !backoffice.PermissionsOf(standing.Roles).Has(backoffice.WriteUsers) {
+		return false, err
 	}
-	return backoffice.Refusal("Nobody else could manage this account then. Make somebody else an admin first.")
+	stays, err := staysManaged(ctx, s.query(), s.Now(), a.Key, standing.Membership, 0)
+	return err == nil && !stays, err
 }
 
 func scanPermissions(r rowScanner) (p backoffice.Permissions, err error) {

@@ -324,6 +324,8 @@ type MailedLink struct {
 	User  backoffice.User
 	Email string // that it was mailed to
 	Next  string
+	// Taken says, of a link that takes an address back, that somebody else has it.
+	Taken bool
 }
 
 // Purposes of mailed links, and for how long they can be used.
@@ -349,6 +351,9 @@ func (s *Store) MailedLink(ctx context.Context, purpose string, hash []byte) (l 
 	dest := append([]any{&l.User.Key}, userColumns.scan(&l.User)...)
 	err = s.query().row(ctx, `SELECT u.key, `+userColumns.names("u.")+`, x.email, x.next FROM mailed_links x JOIN users u ON u.key = x.user_key AND u.deleted_at IS NULL
 		WHERE x.token_hash = $1 AND x.purpose = $2 AND x.used_at IS NULL AND x.expires_at > $3`, nonNil(hash), purpose, s.Now().UnixMicro()).Scan(append(dest, &l.Email, &l.Next)...)
+	if err == nil && purpose == LinkReturn {
+		l.Taken, err = isTaken(ctx, s.query(), l)
+	}
 	return l, err
 }
 

@@ -163,12 +163,49 @@ func TestAddressIsTakenBackOnce(t *testing.T) {
 		if _, err := s.CreateUser(ctx, backoffice.CommandLine(), store.CreatedUser{Email: "new@nord.example"}, auth.InvitationToken.New); err != nil {
 			t.Fatal(err)
 		}
-		var p backoffice.Problems
-		if _, err := s.UseReturnLink(ctx, taken, "", reset); !errors.As(err, &p) || p["email"] == "" {
-			t.Errorf("an address that somebody has: %v", err)
+		// It cannot be given back, and nobody gets in with what took its place: the user
+		// is locked, and the link waits for the address to be free.
+		if err := s.SetUserPassword(ctx, backoffice.CommandLine(), u.Key, "", "the thief’s", nil); err != nil {
+			t.Fatal(err)
 		}
-		if _, err := s.MailedLink(ctx, store.LinkReturn, taken); err != nil {
-			t.Errorf("a refusal used it up: %v", err)
+		for range 2 {
+			l, err := s.UseReturnLink(ctx, taken, "", reset)
+			if err != nil || !l.Taken {
+				t.Errorf("an address that somebody has: %+v, %v", l, err)
+			}
+		}
+		locked, hash, err := s.UserCredentials(ctx, "newer@nord.example")
+		if err != nil || !locked.Locked || hash != "" {
+			t.Errorf("locked: %+v %q, %v", locked, hash, err)
+		}
+		frozen := 0
+		page, err := s.Events(ctx, backoffice.EventFilter{}, "", 50)
+		for _, e := range page.Rows {
+			if e.Action == "user.frozen" {
+				frozen++
+			}
+		}
+		if err != nil || frozen != 1 {
+			t.Errorf("the trail tells it %d times, %v", frozen, err)
+		}
+		if l, err := s.MailedLink(ctx, store.LinkReturn, taken); err != nil || !l.Taken {
+			t.Errorf("it used the link up: %+v, %v", l, err)
+		}
+		other, _, err := s.UserCredentials(ctx, "new@nord.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.DeleteUser(ctx, backoffice.CommandLine(), other.ID); err != nil {
+			t.Fatal(err)
+		}
+		if l, err := s.UseReturnLink(ctx, taken, "", reset); err != nil || l.Taken {
+			t.Errorf("free again: %+v, %v", l, err)
+		}
+		if back, _, err = s.UserCredentials(ctx, "new@nord.example"); err != nil || back.Key != u.Key || !back.Locked {
+			t.Errorf("taken back: %+v, %v", back, err)
+		}
+		if _, err := s.MailedLink(ctx, store.LinkReturn, taken); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("a second time: %v", err)
 		}
 		if _, err := s.Check(ctx, func(f store.Finding) { t.Errorf("%s: %s", f.What, f.Detail) }); err != nil {
 			t.Fatal(err)

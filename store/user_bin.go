@@ -19,6 +19,15 @@ func (s *Store) UserDeletion(ctx context.Context, userKey int64) (c backoffice.U
 		if m.Primary {
 			c.Primary = append(c.Primary, m.Account)
 		}
+		if backoffice.PermissionsOf(m.Roles).Has(backoffice.WriteUsers) {
+			stays, err := staysManaged(ctx, s.query(), s.Now(), m.Account.Key, 0, userKey)
+			if err != nil {
+				return c, err
+			}
+			if !stays {
+				c.Unmanaged = append(c.Unmanaged, m.Account)
+			}
+		}
 	}
 	err = s.query().row(ctx, `SELECT COUNT(*) FROM user_sessions WHERE user_key = $1`, userKey).Scan(&c.Sessions)
 	return c, err

@@ -136,7 +136,9 @@ type UserRolesScene struct {
 	Problem string
 	Grant   GrantScene              // access to sub-accounts by the membership
 	Loses   *backoffice.ReachChange // by the removal; nil where it is not asked for
-	Seen    string                  // what the roles hold, see store.Held
+	// LastManager says that nobody could manage the account once they were removed.
+	LastManager bool
+	Seen        string // what the roles hold, see store.Held
 }
 
 // UserDeletionScene says what deleting a user takes with it.
