@@ -188,3 +188,8 @@ func verifyEvents(ctx context.Context, r reader) (broken, count int64, err error
 }
 
 func newAccountID() string { return uuid.NewString() }
+
+// newUserID makes the ID of a user. It is random, and does not tell when: whoever
+// invites an address, and sees the ID, would learn whether somebody had it before
+// (security.md, one customer can never learn of another's).
+func newUserID() string { return uuid.NewString() }

@@ -330,7 +330,7 @@ func (t *tx) applyUsers(list []*applyRow) error {
 		}
 		row.did = backoffice.ImportCreate
 		made[u.Email] = row
-		n := backoffice.User{ID: newID(), Email: u.Email, Name: u.Name.V, CreatedAt: time.UnixMicro(u.CreatedAt).UTC()}
+		n := backoffice.User{ID: newUserID(), Email: u.Email, Name: u.Name.V, CreatedAt: time.UnixMicro(u.CreatedAt).UTC()}
 		args = append(args, newUserColumns.values(&n)...)
 		t.kpi.users++
 	}

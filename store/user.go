@@ -73,7 +73,7 @@ func (t *tx) ensureUser(email backoffice.Email, name string, createdAt time.Time
 	if !errors.Is(err, backoffice.ErrNotFound) {
 		return u, err
 	}
-	u = backoffice.User{ID: newID(), Email: string(email), Name: name, CreatedAt: createdAt}
+	u = backoffice.User{ID: newUserID(), Email: string(email), Name: name, CreatedAt: createdAt}
 	return u, t.insertUser(&u)
 }
 

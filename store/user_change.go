@@ -343,7 +343,7 @@ func (s *Store) CreateUser(ctx context.Context, actor backoffice.Actor, n Create
 		if err := problems.Err(); err != nil {
 			return err
 		}
-		u = backoffice.User{ID: newID(), Email: string(email), Name: name, CreatedAt: t.now.Truncate(time.Microsecond)}
+		u = backoffice.User{ID: newUserID(), Email: string(email), Name: name, CreatedAt: t.now.Truncate(time.Microsecond)}
 		if err := t.insertUser(&u); err != nil {
 			return err
 		}
