@@ -172,11 +172,11 @@ type AccessPath struct {
 	At         AccountRef
 	Membership int64 // its key; 0 where that is not told
 	Direct     bool  // by membership in the account itself
-	Status MembershipStatus
-	Since  time.Time
-	Grant  Grant // of a way that is not direct, where Always is not set
-	Always bool  // every membership of At has access to what lies below
-	Roles  []Role
+	Status     MembershipStatus
+	Since      time.Time
+	Grant      Grant // of a way that is not direct, where Always is not set
+	Always     bool  // every membership of At has access to what lies below
+	Roles      []Role
 	// Blocked says why the way does not lead in at present, "" when it does.
 	Blocked string
 }
@@ -195,10 +195,10 @@ type PastGrant struct {
 
 // How access to sub-accounts ended.
 const (
-	GrantRevoked  = "Revoked"
-	GrantChanged  = "Given anew, with another end or reason"
-	GrantOver     = "Ended by itself"
-	GrantTaken    = "Taken away with the membership"
+	GrantRevoked = "Revoked"
+	GrantChanged = "Given anew, with another end or reason"
+	GrantOver    = "Ended by itself"
+	GrantTaken   = "Taken away with the membership"
 )
 
 // Reacher is a user who can reach an account, or who would but for something,

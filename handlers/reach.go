@@ -109,7 +109,9 @@ func (c *call) userID() string {
 }
 
 // mayGive reports whether a user in the portal may give the roles in the account.
-func (p place) mayGive(roles ...backoffice.Role) bool { return backoffice.MayGrant(p.roles, roles) == nil }
+func (p place) mayGive(roles ...backoffice.Role) bool {
+	return backoffice.MayGrant(p.roles, roles) == nil
+}
 
 // frame begins the page around a page about access.
 func (p *place) frame(c *call, title string) (err error) {

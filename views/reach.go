@@ -36,7 +36,7 @@ type PlaceScene struct {
 	Home  string // ID of the account that a portal's user is in; "" for staff
 	// Outdated says that what was confirmed was not what the preview had said.
 	Outdated bool
-	Now   time.Time
+	Now      time.Time
 }
 
 // IsPortal reports whether a user looks, and not staff.
@@ -110,8 +110,8 @@ type WhyScene struct {
 	Permission backoffice.Permission // that is asked for; "" for any access
 	Options    []ui.Option
 	Answer     backoffice.PermissionAnswer
-	MayRevoke  []string // by path: where it is revoked; "" where that is not theirs
-	Reaches    []int64  // by path: how many accounts below its account it leads into
+	MayRevoke  []string               // by path: where it is revoked; "" where that is not theirs
+	Reaches    []int64                // by path: how many accounts below its account it leads into
 	Remains    []backoffice.Remainder // by path: of all that it leads into
 	Earlier    []backoffice.PastGrant // access that is no more, the newest end first
 	Missing    []WhyMissing
