@@ -38,6 +38,7 @@ func (s *server) portalRoutes() []portalRoute {
 	}
 	list = append(list, s.portalUserRoutes()...)
 	list = append(list, s.portalInvitationRoutes()...)
+	list = append(list, s.portalApplicationRoutes()...)
 	list = append(list, s.portalAccountRoutes()...)
 	list = append(list, s.portalReachRoutes()...)
 	list = append(list, s.portalGrantRoutes()...)
