@@ -80,7 +80,7 @@ func furnishUsers(t *testing.T, w *site) map[string]string {
 func TestEveryPageOfUsers(t *testing.T) {
 	w := newSite(t, owner())
 	ids := furnishUsers(t, w)
-	furnishApplications(t, w, "nord")
+	apps := furnishApplications(t, w, "nord")
 	if err := w.store.SaveSignUpSettings(ctx, backoffice.CommandLine(), backoffice.SignUpSettings{Open: true, Verify: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -155,10 +155,11 @@ func TestEveryPageOfUsers(t *testing.T) {
 				look("portal")
 				p.click("button.brand")
 				look("switch")
-				for _, path := range []string{"/profile", "/portal/users", "/portal/users?q=zzzz", "/portal/users/new",
+				for _, path := range []string{"/profile", "/portal/users", "/portal/users?q=zzzz", "/portal/users/new", "/portal/applications", "/portal/applications/" + apps["Ledger"], "/portal/applications/" + apps["Night Agent"],
+					"/portal/applications/" + apps["Night Agent"] + "/users/new", "/portal/applications/" + apps["Night Agent"] + "/auto-assignment",
 					"/portal/users/" + ids["uma.okafor"], "/portal/users/" + ids["invited"], "/portal/users/" + ids["uma.okafor"] + "/removal", "/portal/nothing"} {
 					p.open(path)
-					name := strings.NewReplacer(ids["uma.okafor"], "id", ids["invited"], "invited", "/", "-", "?", "-", "=", "-").Replace(strings.Trim(path, "/"))
+					name := strings.NewReplacer(apps["Ledger"], "ledger", apps["Night Agent"], "agent", ids["uma.okafor"], "id", ids["invited"], "invited", "/", "-", "?", "-", "=", "-").Replace(strings.Trim(path, "/"))
 					look(name)
 				}
 			})
