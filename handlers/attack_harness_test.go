@@ -383,16 +383,21 @@ func (w *site) objectsFor(a attacker) objects {
 	if _, err := w.store.DeleteRole(ctx, cli, o.foreign["roles"], ""); err != nil {
 		w.t.Fatal(err)
 	}
-	w.applicationsFor(o, account.ID, id)
+	if a.runs {
+		w.applicationsFor(o, a.account, "cast-sued", id)
+	} else {
+		w.applicationsFor(o, account.ID, "", id)
+	}
 	return o
 }
 
 // applicationsFor adds an application that the account has, with a secret that is
-// running out, and one in the bin.
-func (w *site) applicationsFor(o objects, account, id string) {
+// running out, and one that only another account has; without another one, it is
+// in the bin.
+func (w *site) applicationsFor(o objects, account, another, id string) {
 	w.t.Helper()
 	cli := backoffice.CommandLine()
-	for kind, into := range map[string]map[string]string{"has": o.own, "binned": o.foreign} {
+	for kind, into := range map[string]map[string]string{"has": o.own, "other": o.foreign} {
 		_, hash := auth.ClientSecret.New()
 		a, err := w.store.CreateApplication(ctx, cli, backoffice.Application{Name: "Application " + kind + " " + id, Kind: backoffice.WebApplication, Active: true, RedirectURIs: []string{"https://app.example/cb"}}, hash)
 		if err == nil {
@@ -402,7 +407,11 @@ func (w *site) applicationsFor(o objects, account, id string) {
 			err = w.store.SaveApplicationLogo(ctx, cli, a.ID, []byte("picture"), "tag")
 		}
 		if err == nil {
-			_, err = w.store.AssignApplications(ctx, cli, account, []string{a.ID}, false)
+			of := account
+			if kind == "other" && another != "" {
+				of = another
+			}
+			_, err = w.store.AssignApplications(ctx, cli, of, []string{a.ID}, false)
 		}
 		if err != nil {
 			w.t.Fatal(err)
@@ -412,6 +421,9 @@ func (w *site) applicationsFor(o objects, account, id string) {
 			w.t.Fatal(err)
 		}
 		into["applications"], into["secrets"] = a.ID, strconv.FormatInt(secrets[len(secrets)-1].Key, 10)
+	}
+	if another != "" {
+		return
 	}
 	if _, err := w.store.DeleteApplication(ctx, cli, o.foreign["applications"]); err != nil {
 		w.t.Fatal(err)
