@@ -90,9 +90,7 @@ func (a AccountRows) appendRow(b []byte, r *backoffice.AccountRow) []byte {
 	b = ui.AppendEscaped(b, r.PrimaryEmail)
 	b = append(b, `</div></div></td>`...)
 	if a.Columns.Has(backoffice.ColumnCreated) {
-		b = append(b, `<td class="w-date c-created num nowrap" title="`...)
-		b = ui.AppendClock(b, r.CreatedAt)
-		b = append(b, `">`...)
+		b = append(b, `<td class="w-date c-created num nowrap">`...)
 		b = ui.AppendDate(b, r.CreatedAt)
 		b = append(b, `</td>`...)
 	}

@@ -73,9 +73,7 @@ func (u UserRows) appendRow(b []byte, r *backoffice.UserRow) []byte {
 		b = append(b, ` accounts · `...)
 	}
 	b = u.appendRoles(b, r)
-	b = append(b, `</div></div></td><td class="w-date c-broad num nowrap" title="`...)
-	b = ui.AppendClock(b, r.CreatedAt)
-	b = append(b, `">`...)
+	b = append(b, `</div></div></td><td class="w-date c-broad num nowrap">`...)
 	b = ui.AppendDate(b, r.CreatedAt)
 	b = append(b, `</td><td class="w-count c-mid right">`...)
 	b = ui.AppendNumber(b, r.Accounts)

@@ -40,10 +40,7 @@ func ShortDate(t time.Time) string {
 }
 
 // Clock writes the time of day: "11:08 UTC".
-func Clock(t time.Time) string { return string(AppendClock(nil, t)) }
-
-// AppendClock appends what Clock writes.
-func AppendClock(b []byte, t time.Time) []byte { return append(appendClock(b, t), " UTC"...) }
+func Clock(t time.Time) string { return string(append(appendClock(nil, t), " UTC"...)) }
 
 func appendClock(b []byte, t time.Time) []byte {
 	h, m, _ := t.UTC().Clock()
