@@ -359,6 +359,7 @@ func TestAttack_T55_EscapeHatches(t *testing.T) {
 		// A mail is no page: mail readers know no style sheets, and it is a constant.
 		"views/mail.templ":            `@templ.Raw("<style>" + mailStyle + "</style>")`,
 		"views/account_details.templ": `href={ templ.URL(s.Account.Website) } rel="noopener noreferrer nofollow" target="_blank"`,
+		"views/application.templ":     `href={ templ.URL(s.Application.URL) } rel="noopener noreferrer" target="_blank"`,
 	}
 	safe := regexp.MustCompile(`templ\.SafeURL\(([A-Za-z.]*(Path|Address)\(|p\.Link\(|p\.Event\(|p\.(Href|Action|Undo)\b|[a-z]\.Href\)|[a-z]\.Page\.Link\(|[a-z]\.remove\b|[a-z]\.[a-z][A-Za-z]*\(|href\)|remove\)|edit\)|action\)|"#"|"/)`)
 	lines := 0

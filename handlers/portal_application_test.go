@@ -88,7 +88,7 @@ func TestPortalAssignsApplications(t *testing.T) {
 		hana := w.browser()
 		p := hana.userSignIn("hana@nord.example", userPassphrase)
 		if p.URL.Path == "/sign-in/accounts" {
-			p = p.submit("form", url.Values{"account": {"nord"}})
+			p.submit("form", url.Values{"account": {"nord"}})
 		}
 		list := hana.get("/portal/applications")
 		if !strings.Contains(list.Body, "Ledger") || !strings.Contains(list.Body, "Notes") || strings.Contains(list.Body, "Of Others") {
