@@ -6,12 +6,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"image"
-	"image/color"
 	_ "image/jpeg" // what may be uploaded
 	"image/png"
 	"io"
 	"net/http"
 	"sync"
+
+	"golang.org/x/image/draw"
 
 	"steward/backoffice"
 	"steward/views"
@@ -65,35 +66,14 @@ func encodeLogo(file []byte) (kept []byte, tag string, err error) {
 	if side := max(w, h); side > logoKept {
 		w, h = max(1, w*logoKept/side), max(1, h*logoKept/side)
 	}
-	small := shrunk(img, w, h)
+	small := image.NewNRGBA(image.Rect(0, 0, w, h))
+	draw.ApproxBiLinear.Scale(small, small.Bounds(), img, img.Bounds(), draw.Src, nil)
 	var out bytes.Buffer
 	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, small); err != nil {
 		return nil, "", err
 	}
 	sum := sha256.Sum256(out.Bytes())
 	return out.Bytes(), hex.EncodeToString(sum[:8]), nil
-}
-
-// shrunk draws a picture at most as large as it is: each pixel is the mean of
-// those that fall into it, weighted by how opaque they are.
-func shrunk(img image.Image, w, h int) *image.NRGBA {
-	from, small := img.Bounds(), image.NewNRGBA(image.Rect(0, 0, w, h))
-	for y := range h {
-		top, bottom := from.Min.Y+y*from.Dy()/h, from.Min.Y+(y+1)*from.Dy()/h
-		for x := range w {
-			left, right := from.Min.X+x*from.Dx()/w, from.Min.X+(x+1)*from.Dx()/w
-			var r, g, b, a, n uint64
-			for sy := top; sy < bottom; sy++ {
-				for sx := left; sx < right; sx++ {
-					sr, sg, sb, sa := img.At(sx, sy).RGBA()
-					r, g, b, a, n = r+uint64(sr), g+uint64(sg), b+uint64(sb), a+uint64(sa), n+1
-				}
-			}
-			mean := color.RGBA64{uint16(r / n), uint16(g / n), uint16(b / n), uint16(a / n)}
-			small.SetNRGBA(x, y, color.NRGBAModel.Convert(mean).(color.NRGBA))
-		}
-	}
-	return small
 }
 
 // logoPolicy lets the picture do nothing, should a browser open it as a page.
