@@ -75,21 +75,27 @@ func (s *Store) ApplicationUsers(ctx context.Context, accountKey, applicationKey
 		return page, err
 	}
 	args := []any{accountKey, applicationKey, s.Now().UnixMicro(), like(foldQuery(f.Query))}
-	has := ` EXISTS (SELECT 1 FROM user_applications ua WHERE ua.account_key = $1 AND ua.application_key = $2 AND ua.user_key = u.key AND ua.rests_at IS NULL) `
-	switch {
-	case path.ReachesAll():
-		has = ` CAST($2 AS BIGINT) <> 0 `
-	case f.Others:
-		has = ` NOT ` + has
-	}
-	people := `SELECT m.user_key, m.status, FALSE AS granted FROM memberships m WHERE m.account_key = $1`
-	if len(above) == 0 {
-		people += ` AND CAST($3 AS BIGINT) <> 0`
+	// Those above are named by their keys, so that only their members are looked at.
+	in, keys := keyList(above, len(args)+1)
+	args = append(args, keys...)
+	from := ` FROM accounts x CROSS JOIN memberships m LEFT JOIN grants g ON g.membership_key = m.key WHERE x.key IN (` + in + `) AND ` + grants(3)
+	var people string
+	if path.ReachesAll() || f.Others {
+		people = `SELECT m.user_key, m.status, FALSE AS granted FROM memberships m WHERE m.account_key = $1`
+		if len(above) > 0 {
+			people += ` UNION ALL SELECT DISTINCT m.user_key, '', TRUE` + from + ` AND NOT EXISTS (SELECT 1 FROM memberships o WHERE o.account_key = $1 AND o.user_key = m.user_key)`
+		}
 	} else {
-		in, keys := keyList(above, len(args)+1)
-		people += ` UNION ALL SELECT DISTINCT m.user_key, '', TRUE FROM accounts x CROSS JOIN memberships m LEFT JOIN grants g ON g.membership_key = m.key
-			WHERE x.key IN (` + in + `) AND ` + grants(3) + ` AND NOT EXISTS (SELECT 1 FROM memberships o WHERE o.account_key = $1 AND o.user_key = m.user_key)`
-		args = append(args, keys...)
+		people = `SELECT ua.user_key, o.status, FALSE AS granted FROM user_applications ua JOIN memberships o ON o.account_key = $1 AND o.user_key = ua.user_key
+			WHERE ua.account_key = $1 AND ua.application_key = $2 AND ua.rests_at IS NULL`
+		if len(above) > 0 {
+			people += ` UNION ALL SELECT DISTINCT m.user_key, '', TRUE` + from + ` AND NOT EXISTS (SELECT 1 FROM memberships o WHERE o.account_key = $1 AND o.user_key = m.user_key)
+				AND ` + byHandIn("m.user_key")
+		}
+	}
+	has := ` CAST($2 AS BIGINT) <> 0 AND CAST($3 AS BIGINT) <> 0 `
+	if f.Others {
+		has += `AND NOT ` + byHandIn("p.user_key")
 	}
 	place := ` (SELECT o.email FROM users o WHERE o.id = $` + strconv.Itoa(len(args)+1) + `)`
 	where, desc := "", ""
@@ -112,4 +118,10 @@ func (s *Store) ApplicationUsers(ctx context.Context, accountKey, applicationKey
 	})
 	page.Rows, page.Prev, page.Next = window(page.Rows, backoffice.MembersPerPage, f.After, f.Before, func(v backoffice.ApplicationUser) string { return v.UserID })
 	return page, err
+}
+
+// byHandIn is whether application $2 was given to a user in account $1. A value and
+// no condition: one look by key for each user, however the engine would join.
+func byHandIn(user string) string {
+	return `COALESCE((SELECT TRUE FROM user_applications h WHERE h.account_key = $1 AND h.application_key = $2 AND h.user_key = ` + user + ` AND h.rests_at IS NULL), FALSE) `
 }
