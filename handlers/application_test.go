@@ -150,7 +150,7 @@ func TestApplicationIsChangedInItsPlace(t *testing.T) {
 		t.Errorf("undone: %s %q", p.URL, p.text("main"))
 	}
 	b.get(path+"/deletion").submit("form.deletion", nil)
-	if p := b.get("/backoffice/audit?q=" + path[strings.LastIndex(path, "/")+1:]).submit("form[action$='/applications/restorations']", nil); p.URL.Path != path {
+	if p := b.get("/backoffice/audit?q="+path[strings.LastIndex(path, "/")+1:]).submit("form[action$='/applications/restorations']", nil); p.URL.Path != path {
 		t.Errorf("restored from the trail: %s", p.URL)
 	}
 	b.get(path+"/deletion").submit("form.deletion", nil)
