@@ -161,7 +161,16 @@ func (s *server) moveSelection(c *call) error {
 			status, scene.Problem = http.StatusUnprocessableEntity, problems["parent"]
 		} else {
 			// What was confirmed is done to its end, whoever closes the window meanwhile.
-			results, err := c.store().MoveAccounts(context.WithoutCancel(c.ctx()), c.actor, ids, scene.ParentID, !confirmed)
+			var results []store.BulkResult
+			if confirmed {
+				results, err = c.store().ConfirmMoves(context.WithoutCancel(c.ctx()), c.actor, ids, scene.ParentID, sel.form.Get("seen"))
+				if scene.Outdated = errors.Is(err, backoffice.ErrOutdated); scene.Outdated {
+					confirmed, status = false, http.StatusConflict
+				}
+			}
+			if !confirmed {
+				results, scene.Change, err = c.store().TryMoves(c.ctx(), c.actor, ids, scene.ParentID)
+			}
 			if err != nil && !errors.As(err, &problems) {
 				return err
 			}
@@ -173,6 +182,7 @@ func (s *server) moveSelection(c *call) error {
 				}
 				return s.renderBulk(c, views.BulkScene{Selection: scene.Selection, Title: "Move accounts", Done: said, Refused: refused})
 			}
+			scene.Bound = len(ids) <= store.MostTriedMoves
 			scene.Tried, scene.Going, scene.Problem = true, going, problems["parent"]
 			for _, r := range results {
 				scene.Lines = append(scene.Lines, views.BulkLine{ID: r.ID, Name: r.Name, Why: r.Refused})

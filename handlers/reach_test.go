@@ -154,6 +154,12 @@ func TestStaffLinkAccounts(t *testing.T) {
 		if tried.Status != http.StatusOK || strings.Count(tried.text("tbody"), "Is moved") != 2 || !strings.Contains(tried.text("tbody"), "Stays: an account cannot lie under itself") || parent("west") != "" {
 			t.Fatalf("tried: %d %s", tried.Status, tried.text("main"))
 		}
+		if got := tried.text("#move-reach .strong"); !strings.HasPrefix(got, "hana@nord.example gains 1 account") {
+			t.Errorf("the preview of reach: %q", got)
+		}
+		if p := tried.submit("#move-form", url.Values{"seen": {"another"}}); p.Status != http.StatusConflict || !strings.Contains(p.text("main"), "This changed since you looked") || parent("west") != "" {
+			t.Errorf("confirmed what was not shown: %d %s", p.Status, p.text("main"))
+		}
 		p = tried.submit("#move-form", nil)
 		if p.Status != http.StatusOK || !strings.Contains(p.text("main"), "2 accounts were moved.") || parent("west") != "nord" || parent(marine1) != "nord" {
 			t.Errorf("moved: %d %s", p.Status, p.text("main"))

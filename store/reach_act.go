@@ -22,6 +22,8 @@ type Act struct {
 	// held says that what was shown is what the user holds, and not a change: the
 	// form from which their roles are chosen.
 	held bool
+	// among are accounts whose branches it bears on, in place of the root's.
+	among []int64
 }
 
 // TryReach does an act, sees who comes where before and after it, and takes it
@@ -59,7 +61,16 @@ func (s *Store) Confirm(ctx context.Context, actor backoffice.Actor, root backof
 
 // reachChange does an act and says what it changes of who comes where.
 func (t *tx) reachChange(root backoffice.Account, act Act) (change backoffice.ReachChange, err error) {
-	scope := reachScope{roots: []int64{root.Key}}
+	roots := func() ([]int64, error) {
+		if act.among == nil {
+			return []int64{root.Key}, nil
+		}
+		return t.outermost(act.among)
+	}
+	var scope reachScope
+	if scope.roots, err = roots(); err != nil {
+		return change, err
+	}
 	if act.user != "" {
 		u, err := readUser(t.ctx, t, selectUserByID, act.user)
 		if err != nil {
@@ -82,8 +93,13 @@ func (t *tx) reachChange(root backoffice.Account, act Act) (change backoffice.Re
 	if act.held {
 		return compareReach(view, before, before, true, t.said)
 	}
+	if scope.roots, err = roots(); err != nil {
+		return change, err
+	}
 	var gone bool
-	if err := t.get(`SELECT deleted_at IS NOT NULL FROM accounts WHERE key = $1`, root.Key).Scan(&gone); err != nil {
+	if act.among != nil {
+		// Moved, and where they were there are none of them.
+	} else if err := t.get(`SELECT deleted_at IS NOT NULL FROM accounts WHERE key = $1`, root.Key).Scan(&gone); err != nil {
 		return change, err
 	}
 	if gone {

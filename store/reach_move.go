@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 
 	"steward/backoffice"
@@ -36,18 +38,7 @@ func (s *Store) MoveAccounts(ctx context.Context, actor backoffice.Actor, ids []
 			return nil, err
 		}
 	}
-	move := func(t *tx, a backoffice.Account) (string, error) {
-		if a.ParentID == parentID {
-			return "it lies there already", nil
-		}
-		err := t.moveAccount(a.ID, parentID)
-		var problems backoffice.Problems
-		if errors.As(err, &problems) && problems["parent"] != "" {
-			why := strings.TrimSuffix(problems["parent"], ".")
-			return strings.ToLower(why[:1]) + why[1:], nil
-		}
-		return "", err
-	}
+	move := func(t *tx, a backoffice.Account) (string, error) { return t.moveOr(a, parentID) }
 	if !dry {
 		return s.inBatches(ctx, actor, ids, move)
 	}
@@ -74,6 +65,113 @@ func (s *Store) MoveAccounts(ctx context.Context, actor backoffice.Actor, ids []
 		}
 	}
 	return results, nil
+}
+
+// moveOr moves an account, or says why it stays.
+func (t *tx) moveOr(a backoffice.Account, parentID string) (refused string, err error) {
+	if a.ParentID == parentID {
+		return "it lies there already", nil
+	}
+	err = t.moveAccount(a.ID, parentID)
+	var problems backoffice.Problems
+	if errors.As(err, &problems) && problems["parent"] != "" {
+		why := strings.TrimSuffix(problems["parent"], ".")
+		return strings.ToLower(why[:1]) + why[1:], nil
+	}
+	return "", err
+}
+
+// MostTriedMoves is up to how many accounts a bulk move is one unit of work, whose
+// reach is previewed.
+const MostTriedMoves = 200
+
+// actMoves is MoveAccounts of not more than MostTriedMoves, as one unit of work.
+func (s *Store) actMoves(ctx context.Context, ids []string, parentID string, results *[]BulkResult) (act Act, err error) {
+	ids = distinct(ids)
+	act.among = []int64{}
+	for _, id := range append(slices.Clone(ids), parentID) {
+		a, err := s.Account(ctx, id)
+		if errors.Is(err, backoffice.ErrNotFound) && id == parentID && parentID != "" {
+			return act, backoffice.Problems{"parent": "No account has this ID."}
+		}
+		if err != nil && !errors.Is(err, backoffice.ErrNotFound) {
+			return act, err
+		}
+		if err == nil && id != parentID {
+			act.among = append(act.among, a.Key)
+		}
+	}
+	act.do = func(t *tx) error {
+		*results = nil
+		for _, id := range ids {
+			a, err := t.account(id)
+			if errors.Is(err, backoffice.ErrNotFound) {
+				*results = append(*results, BulkResult{ID: id, Refused: "it is not there any more"})
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			refused, err := t.moveOr(a, parentID)
+			if err != nil {
+				return err
+			}
+			*results = append(*results, BulkResult{ID: a.ID, Name: a.Name, Refused: refused})
+		}
+		return nil
+	}
+	return act, nil
+}
+
+// TryMoves is TryMove of several accounts at once, with what would become of each.
+// Of more than MostTriedMoves it tells that alone. Errors: those of MoveAccounts.
+func (s *Store) TryMoves(ctx context.Context, actor backoffice.Actor, ids []string, parentID string) (results []BulkResult, change backoffice.ReachChange, err error) {
+	if len(ids) > MostTriedMoves {
+		results, err = s.MoveAccounts(ctx, actor, ids, parentID, true)
+		return results, change, err
+	}
+	act, err := s.actMoves(ctx, ids, parentID, &results)
+	if err == nil {
+		change, err = s.TryReach(ctx, actor, backoffice.Account{}, act)
+	}
+	return results, change, err
+}
+
+// ConfirmMoves is MoveAccounts as TryMoves previewed it: seen is the Digest of what
+// was shown. Errors: those of MoveAccounts, ErrOutdated.
+func (s *Store) ConfirmMoves(ctx context.Context, actor backoffice.Actor, ids []string, parentID, seen string) (results []BulkResult, err error) {
+	if len(ids) > MostTriedMoves || seen == "" {
+		return s.MoveAccounts(ctx, actor, ids, parentID, false)
+	}
+	act, err := s.actMoves(ctx, ids, parentID, &results)
+	if err == nil {
+		err = s.Confirm(ctx, actor, backoffice.Account{}, act, seen)
+	}
+	return results, err
+}
+
+// outermost are those of some accounts that lie below none of the others.
+func (t *tx) outermost(accounts []int64) (roots []int64, err error) {
+	above := make(map[int64]string, len(accounts))
+	for _, key := range accounts {
+		if above[key], err = pathOf(t.ctx, t, key); err != nil {
+			return nil, err
+		}
+	}
+	for _, key := range accounts {
+		inner := false
+		for field := range strings.SplitSeq(above[key], "/") {
+			if n, err := strconv.ParseInt(field, 10, 64); err == nil {
+				if _, other := above[n]; other {
+					inner = true
+				}
+			}
+		}
+		if !inner {
+			roots = append(roots, key)
+		}
+	}
+	return roots, nil
 }
 
 // endUnreachableOf ends the sessions of a user in accounts that they do not come

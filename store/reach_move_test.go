@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"testing"
 
 	"steward/backoffice"
@@ -87,6 +88,32 @@ func TestPreviewOfAMove(t *testing.T) {
 		}
 		ids := []string{a.ID, "sued", a1.ID, "no-such"}
 		want := map[string]string{a.ID: "", "sued": "an account cannot lie under itself, or under one of its own sub-accounts", a1.ID: "", "no-such": "it is not there any more"}
+		tried, change, err := s.TryMoves(ctx, cmd, ids, "sued")
+		if err != nil || len(tried) != len(ids) || change.Sentence() != "sara@sued.example gains 2 accounts." {
+			t.Fatalf("%+v, %q, %v", tried, change.Sentence(), err)
+		}
+		for _, r := range tried {
+			if r.Refused != want[r.ID] {
+				t.Errorf("tried: %s: %q, want %q", r.ID, r.Refused, want[r.ID])
+			}
+		}
+		if _, err := s.ConfirmMoves(ctx, cmd, ids, "sued", "another preview"); !errors.Is(err, backoffice.ErrOutdated) {
+			t.Errorf("confirmed what was not shown: %v", err)
+		}
+		if b, err := s.Account(ctx, a.ID); err != nil || b.ParentID != "nord" {
+			t.Errorf("moved by it: %+v, %v", b, err)
+		}
+		if done, err := s.ConfirmMoves(ctx, cmd, ids, "sued", change.Digest); err != nil || len(done) != len(ids) {
+			t.Errorf("confirmed: %+v, %v", done, err)
+		}
+		for id, parent := range map[string]string{a.ID: "nord", a1.ID: a.ID} { // back again
+			if b, err := s.Account(ctx, id); err != nil || b.ParentID != "sued" {
+				t.Errorf("%s lies under %s, %v", id, b.ParentID, err)
+			}
+			if err := s.MoveAccount(ctx, cmd, id, parent); err != nil {
+				t.Fatal(err)
+			}
+		}
 		for _, dry := range []bool{true, false} {
 			results, err := s.MoveAccounts(ctx, cmd, ids, "sued", dry)
 			if err != nil || len(results) != len(ids) {
