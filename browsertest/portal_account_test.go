@@ -89,11 +89,13 @@ func (p *tab) userSignIn(email, account string) {
 
 // portalAccountPages are the pages by which a customer manages its sub-accounts.
 var portalAccountPages = map[int][]string{
-	0: {"/portal/accounts"},
+	0: {"/portal/accounts", "/portal/accounts?view=graph"},
 	11: {"/portal/accounts", "/portal/accounts?open=all&sel=sub-1", "/portal/accounts?view=graph&open=all&sel=sub-1", "/portal/accounts/nord", "/portal/accounts/sub-1", "/portal/accounts/sub-9?edit=name",
 		"/portal/accounts/sub-9/parent", "/portal/accounts/sub-9/parent?to=sub-1", "/portal/accounts/sub-9/removal", "/portal/accounts/sub-0/removal", "/portal/accounts/sub-1/management", "/portal/accounts/sub-2/management",
 		"/portal/accounts/new?parent=sub-1", "/portal/users/new", "/portal/accounts/sub-1/users/new"},
-	300: {"/portal/accounts", "/portal/accounts?open=sub-0,sub-1", "/portal/accounts?q=office+2", "/portal/accounts?q=zzzz", "/portal/accounts/sub-0", "/portal/accounts/new?parent=sub-9", "/portal/accounts/new?choose=parent"},
+	300: {"/portal/accounts", "/portal/accounts?open=sub-0,sub-1", "/portal/accounts?q=office+2", "/portal/accounts?q=zzzz", "/portal/accounts/sub-0", "/portal/accounts/new?parent=sub-9", "/portal/accounts/new?choose=parent",
+		"/portal/accounts?view=graph&open=all"},
+	4999: {"/portal/accounts", "/portal/accounts?view=graph", "/portal/accounts?view=graph&open=all", "/portal/accounts?q=office+2"},
 }
 
 func TestEveryPageOfSubAccounts(t *testing.T) {
