@@ -78,6 +78,7 @@ type ApplicationUserFilter struct {
 	Query         string // part of a name or address
 	Others        bool   // those who could be given it, in place of those who have it
 	After, Before string // the user with this ID
+	Customers     bool   // as the portal may know them: who was invited is an address
 }
 
 // ApplicationUsersPage is a page of them by address.

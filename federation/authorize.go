@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"steward/backoffice"
 )
@@ -98,6 +99,14 @@ func (p *Provider) wrong(q url.Values, r *backoffice.OpenIDRequest) (problem, de
 	for _, name := range once {
 		if len(q[name]) > 1 {
 			return "invalid_request", name + " was sent twice"
+		}
+	}
+	for name, most := range map[string]int{"state": 2048, "nonce": 512, "login_hint": 254, "account_id": 128} {
+		if v := q.Get(name); len(v) > most || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+			if name == "state" {
+				r.State = "" // no answer could bring it back
+			}
+			return "invalid_request", name + " is too long, or no text"
 		}
 	}
 	method := q.Get("code_challenge_method")

@@ -93,6 +93,9 @@ func (p *Provider) VerifyClient(ctx context.Context, r *op.Request[op.ClientCred
 	} else if err != nil {
 		return nil, failed(ctx, err)
 	}
+	if !a.Active { // its secret reads nothing while nobody enters it
+		return nil, wrong
+	}
 	return client{a}, nil
 }
 

@@ -317,6 +317,11 @@ func (c *call) deletion(a backoffice.Account) (views.AccountDeletion, error) {
 	d := views.AccountDeletion{SubAccounts: n.SubAccounts, Members: n.Members, LoseOnly: n.LoseOnly,
 		RestoreUntil: ui.LongDate(c.s.now().AddDate(0, 0, backoffice.BinDays))}
 	if err == nil {
+		var list []backoffice.AccountApplication
+		list, err = c.store().AccountApplications(c.ctx(), a.Key)
+		d.Applications = int64(len(list))
+	}
+	if err == nil {
 		d.Reach, err = c.store().TryReach(c.ctx(), c.actor, a, store.ActDelete(a.ID, a.Name, true, new(string)))
 	}
 	return d, err

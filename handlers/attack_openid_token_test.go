@@ -244,8 +244,13 @@ func TestAttack_T13_TokensAfterRevoking(t *testing.T) {
 			}},
 			"the application deleted": {do: func() error { _, err := w.store.DeleteApplication(ctx, cli, v.app.ID); return err }, undo: func() error { _, err := w.store.RestoreApplication(ctx, cli, v.app.ID); return err }},
 			"signed out everywhere":   {do: func() error { _, err := w.store.EndUserSessions(ctx, cli, uma.Key, nil); return err }},
-			"another password":        {do: func() error { return w.store.SetUserPassword(ctx, cli, uma.Key, "", userHash(), nil) }},
-			"a second factor forced":  {do: func() error { return policy(backoffice.Force) }, undo: func() error { return policy(backoffice.DontForce) }},
+			"second factors reset": {do: func() error {
+				h := backoffice.MFAHolder{Kind: backoffice.ActorUser, Key: uma.Key}
+				w.passkeyOf(h, "reset")
+				return w.store.ResetMFA(ctx, cli, h)
+			}},
+			"another password":       {do: func() error { return w.store.SetUserPassword(ctx, cli, uma.Key, "", userHash(), nil) }},
+			"a second factor forced": {do: func() error { return policy(backoffice.Force) }, undo: func() error { return policy(backoffice.DontForce) }},
 		} {
 			b, token := v.newTokens()
 			if !v.active(token.AccessToken) {
@@ -257,7 +262,7 @@ func TestAttack_T13_TokensAfterRevoking(t *testing.T) {
 			if _, err := v.userinfo(token.AccessToken); err == nil {
 				t.Errorf("%s: userinfo tells", what)
 			}
-			if what == "the application deleted" {
+			if what == "the application deleted" || what == "the application closed" { // its secret is none meanwhile
 				if _, err := v.refresh(token.RefreshToken); !isError(err, "invalid_client") {
 					t.Errorf("%s: %v", what, err)
 				}
@@ -271,9 +276,7 @@ func TestAttack_T13_TokensAfterRevoking(t *testing.T) {
 				if err := a.undo(); err != nil {
 					t.Fatalf("%s, taken back: %v", what, err)
 				}
-				if what != "the application deleted" {
-					v.dead(what+", taken back", token)
-				}
+				v.dead(what+", taken back", token)
 			}
 		}
 		// One session ended ends what came of it, and nothing else.

@@ -71,7 +71,7 @@ func (s *server) outer(next http.Handler) http.Handler {
 			http.Error(rec, "Steward answers at "+s.PublicURL.String()+". Open that address, or set --public-url to the one you want to use.", http.StatusMisdirectedRequest)
 			return
 		}
-		if len(r.URL.RawQuery) > queryLimit && (path != federation.LogoutPath || len(r.URL.RawQuery) > logoutQueryLimit) {
+		if len(r.URL.RawQuery) > queryLimit && (path != federation.LogoutPath && path != federation.AuthorizePath || len(r.URL.RawQuery) > logoutQueryLimit) {
 			http.Error(rec, "The address is too long.", http.StatusRequestURITooLong)
 			return
 		}

@@ -42,14 +42,24 @@ func (s *server) openIDRoutes() []route {
 }
 
 func (s *server) answerMachine(c *call) error {
-	if wait := s.refusals.wait(c.network(), s.now()); wait > 0 {
+	// What is published is answered always. Counted is who shows a wrong secret, by
+	// the application that it is for: neither the codes that visitors bring to an
+	// application's server, nor tokens that have run out, shut it out.
+	path := strings.TrimPrefix(c.Request().URL.Path, s.base)
+	guarded := path == federation.TokenPath || path == federation.IntrospectPath || path == federation.RevokePath
+	by := c.network()
+	if guarded {
+		id, _, _ := c.Request().BasicAuth()
+		by += " " + id[:min(len(id), 64)]
+	}
+	if wait := s.refusals.wait(by, s.now()); guarded && wait > 0 {
 		c.Response().Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())))
 		return c.NoContent(http.StatusTooManyRequests)
 	}
 	ctx := federation.WithNumber(c.ctx(), c.Response().Header().Get("X-Request-ID"))
 	s.provider.ServeHTTP(c.Response(), c.Request().WithContext(ctx))
-	if c.Response().Status >= 400 {
-		s.refusals.take(c.network(), s.now())
+	if guarded && c.Response().Status == http.StatusUnauthorized {
+		s.refusals.take(by, s.now())
 	}
 	return nil
 }
@@ -73,7 +83,7 @@ func (s *server) byPost(c *call, path string, limit int) error {
 }
 
 func (s *server) authorizeByPost(c *call) error {
-	return s.byPost(c, federation.AuthorizePath, queryLimit)
+	return s.byPost(c, federation.AuthorizePath, logoutQueryLimit)
 }
 
 // authorize takes what an application asks for, and leads to the page where its
@@ -94,13 +104,18 @@ func (s *server) authorize(c *call) error {
 		return s.tooManyRequests(c, wait)
 	}
 	s.requests.take(c.network(), s.now())
-	browser, ok := s.openIDBrowser(c)
-	if !ok {
-		var token string
-		token, browser = auth.OpenIDBrowser.New()
-		c.SetCookie(s.cookie(s.openIDCookie(), token, int(backoffice.OpenIDRequestLife.Seconds())))
+	// The cookie lives as long as the request that it was shown with last.
+	known, token := "", ""
+	if k, err := c.Cookie(s.openIDCookie()); err == nil {
+		known = k.Value
 	}
-	token, hash := auth.OpenIDRequest.New()
+	browser, ok := auth.OpenIDBrowser.Hash(known)
+	if !ok {
+		known, browser = auth.OpenIDBrowser.New()
+	}
+	c.SetCookie(s.cookie(s.openIDCookie(), known, int(backoffice.OpenIDRequestLife.Seconds())))
+	var hash []byte
+	token, hash = auth.OpenIDRequest.New()
 	if err := c.store().BeginOpenID(c.ctx(), r, hash, browser); err != nil {
 		return err
 	}
@@ -241,16 +256,7 @@ func (s *server) enterFrom(c *call, a asked, in auth.UserIn, none bool) error {
 // hinted reports whether the user enters the application from the account that it
 // names.
 func (s *server) hinted(c *call, a asked, user int64) (bool, error) {
-	open, _, _, err := c.store().EntryAccounts(c.ctx(), user, a.Application.Key, a.AccountHint)
-	if err != nil {
-		return false, err
-	}
-	for _, standing := range open {
-		if standing.Account.ID == a.AccountHint {
-			return true, nil
-		}
-	}
-	return false, nil
+	return c.store().EntryByID(c.ctx(), user, a.AccountHint, a.Application.Key)
 }
 
 // enterApplication completes a request in an account, into which the session moves

@@ -81,7 +81,7 @@ func (s *server) showPortalApplication(c *call) error {
 		return err
 	}
 	q := c.QueryParams()
-	scene.Filter = backoffice.ApplicationUserFilter{Query: clippedQuery(q.Get("q")), After: q.Get("after"), Before: q.Get("before")}
+	scene.Filter = backoffice.ApplicationUserFilter{Query: clippedQuery(q.Get("q")), After: q.Get("after"), Before: q.Get("before"), Customers: true}
 	if scene.Filter.After != "" {
 		scene.Filter.Before = ""
 	}
@@ -144,7 +144,7 @@ func (c *call) portalCandidates(query string, chosen []string) (views.PortalCand
 		return views.PortalCandidates{}, backoffice.ErrForbidden
 	}
 	p := views.PortalCandidates{PortalApplication: scene, Query: clippedQuery(query), Chosen: chosen}
-	p.List, err = c.store().ApplicationUsers(c.ctx(), scene.Account.Key, scene.Application.Key, backoffice.ApplicationUserFilter{Query: p.Query, Others: true})
+	p.List, err = c.store().ApplicationUsers(c.ctx(), scene.Account.Key, scene.Application.Key, backoffice.ApplicationUserFilter{Query: p.Query, Others: true, Customers: true})
 	customersSee(p.List.Rows)
 	return p, err
 }

@@ -115,6 +115,11 @@ func (s *server) portalUser(c *call, status int, p place, chosen []string, probl
 			return err
 		}
 	}
+	if p.held.Has(backoffice.ReadApplications) {
+		if scene.Applications, err = c.store().UserApplications(c.ctx(), member.Key, p.Account.Key); err != nil {
+			return err
+		}
+	}
 	grant, ok, err := c.grantSection(p, member)
 	if err != nil {
 		return err

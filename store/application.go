@@ -231,9 +231,12 @@ func (s *Store) SetApplicationActive(ctx context.Context, actor backoffice.Actor
 		if err := t.one(`UPDATE applications SET active = $2, version = version + 1 WHERE key = $1`, a.Key, on); err != nil {
 			return err
 		}
-		action := "application.deactivated"
-		if on {
-			action = "application.activated"
+		action := "application.activated"
+		if !on {
+			action = "application.deactivated"
+			if err := t.endFamilies(`application_key = $2`, a.Key); err != nil {
+				return err
+			}
 		}
 		return t.record(applicationEvent(action, a, 0, nil, nil))
 	})
@@ -403,6 +406,9 @@ func (s *Store) DeleteApplication(ctx context.Context, actor backoffice.Actor, i
 		}
 		deletion = newID()
 		if err := t.one(`UPDATE applications SET deleted_at = $2, deletion_id = $3, version = version + 1 WHERE key = $1`, a.Key, t.now.UnixMicro(), deletion); err != nil {
+			return err
+		}
+		if err := t.endFamilies(`application_key = $2`, a.Key); err != nil {
 			return err
 		}
 		e := applicationEvent("application.deleted", a, 0, applicationPayload(a), nil)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"steward/backoffice"
 )
@@ -106,6 +107,23 @@ func (s *Store) Entry(ctx context.Context, userKey, accountKey, applicationKey i
 	}
 	why, err := entry(ctx, s.query(), userKey, accountKey, applicationKey)
 	return standing, why, err
+}
+
+// EntryByID is Entry for an account by its ID, and reports whether its user enters.
+func (s *Store) EntryByID(ctx context.Context, userKey int64, accountID string, applicationKey int64) (bool, error) {
+	var account int64
+	err := s.query().row(ctx, `SELECT key FROM accounts WHERE id = $1 AND deleted_at IS NULL`, accountID).Scan(&account)
+	if err == nil {
+		var why backoffice.EntryRefusal
+		_, why, err = s.Entry(ctx, userKey, account, applicationKey)
+		if err == nil {
+			return why == backoffice.EntryOpen, nil
+		}
+	}
+	if errors.Is(err, backoffice.ErrNotFound) {
+		err = nil
+	}
+	return false, err
 }
 
 // EntryAccounts returns the accounts from which a user enters an application, as
@@ -229,6 +247,9 @@ func (s *Store) RemoveApplication(ctx context.Context, actor backoffice.Actor, a
 				return err
 			}
 		}
+		if err := t.endFamilies(`account_key = $2 AND application_key = $3`, account.Key, a.Key); err != nil {
+			return err
+		}
 		if a.ReachesAll() {
 			if err := t.one(`INSERT INTO account_applications (account_key, application_key, without, created_at) VALUES ($1, $2, TRUE, $3)`, account.Key, a.Key, t.now.UnixMicro()); err != nil {
 				return err
@@ -315,6 +336,9 @@ func (s *Store) TakeApplication(ctx context.Context, actor backoffice.Actor, acc
 		}
 		n, err := t.exec(`DELETE FROM user_applications WHERE account_key = $1 AND application_key = $2 AND user_key = $3`, account.Key, a.Key, u.Key)
 		if err != nil || n == 0 {
+			return err
+		}
+		if err := t.endFamilies(`user_key = $2 AND account_key = $3 AND application_key = $4`, u.Key, account.Key, a.Key); err != nil {
 			return err
 		}
 		return t.record(event{action: "user.application-taken", kind: "user", id: u.ID, name: userLabel(u.Name, u.Email), accountKey: account.Key, before: map[string]any{"application": a.Name}})
@@ -515,10 +539,14 @@ func (t *tx) restApplicationsBelow(inside string, root int64) error {
 	return nil
 }
 
+// restLately is how far back the housekeeping looks for access that ended by
+// itself: it runs hourly, and after some days away it looks further than that.
+const restLately = 7 * 24 * time.Hour
+
 // restExpired does that for all whose access from above ended by itself.
 func (t *tx) restExpired() error {
 	rows, err := t.rows(t.ctx, `SELECT DISTINCT m.user_key FROM grants g JOIN memberships m ON m.key = g.membership_key
-		JOIN user_applications ua ON ua.user_key = m.user_key AND ua.rests_at IS NULL WHERE g.ends_at > 0 AND g.ends_at <= $1`, t.now.UnixMicro())
+		JOIN user_applications ua ON ua.user_key = m.user_key AND ua.rests_at IS NULL WHERE g.ends_at > $2 AND g.ends_at <= $1`, t.now.UnixMicro(), t.now.Add(-restLately).UnixMicro())
 	users, err := collect(rows, err, scanKey)
 	if err != nil {
 		return err

@@ -97,6 +97,11 @@ func (s *Store) ApplicationUsers(ctx context.Context, accountKey, applicationKey
 	if f.Others {
 		has += `AND NOT ` + byHandIn("p.user_key")
 	}
+	searched := `u.search`
+	if f.Customers {
+		// What is not shown is not found either.
+		searched = `CASE WHEN p.status = 'invited' AND NOT p.granted THEN u.email ELSE u.search END`
+	}
 	place := ` (SELECT o.email FROM users o WHERE o.id = $` + strconv.Itoa(len(args)+1) + `)`
 	where, desc := "", ""
 	switch {
@@ -106,7 +111,7 @@ func (s *Store) ApplicationUsers(ctx context.Context, accountKey, applicationKey
 		where, args = ` AND u.email >`+place, append(args, f.After)
 	}
 	rows, err := q.rows(ctx, `SELECT u.id, u.name, u.email, p.status, p.granted FROM (`+people+`) p JOIN users u ON u.key = p.user_key
-		WHERE u.deleted_at IS NULL AND`+has+`AND u.search LIKE $4 ESCAPE '\'`+where+` ORDER BY u.email`+desc+` LIMIT `+strconv.Itoa(backoffice.MembersPerPage+1), args...)
+		WHERE u.deleted_at IS NULL AND`+has+`AND `+searched+` LIKE $4 ESCAPE '\'`+where+` ORDER BY u.email`+desc+` LIMIT `+strconv.Itoa(backoffice.MembersPerPage+1), args...)
 	page.Rows, err = collect(rows, err, func(r rowScanner) (v backoffice.ApplicationUser, err error) {
 		if v.Has = !f.Others; v.Has {
 			v.Path = path

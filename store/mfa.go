@@ -272,6 +272,12 @@ func (t *tx) writeCodes(h backoffice.MFAHolder, codes [][]byte) error {
 // the person.
 func (t *tx) mfaChanged(h backoffice.MFAHolder, action, word string, keep []byte) error {
 	q := mfaOf(h)
+	if h.Kind == backoffice.ActorUser {
+		// What applications were given ends with the sessions that it came from.
+		if err := t.endFamilies(`user_key = $2 AND sign_in NOT IN (SELECT sign_in FROM user_sessions WHERE token_hash = $3)`, h.Key, nonNil(keep)); err != nil {
+			return err
+		}
+	}
 	for _, text := range []string{q.endSessions, q.endPending} {
 		if _, err := t.exec(text, h.Key, nonNil(keep)); err != nil {
 			return err

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"steward/backoffice"
 )
@@ -54,6 +56,9 @@ func (s *Store) SignInPolicy(ctx context.Context, email string) (backoffice.Poli
 // the token by which their browser goes on. Errors: ErrNotFound for a user who is
 // locked or deleted by now.
 func (s *Store) BeginSignIn(ctx context.Context, userKey int64, method backoffice.SignInMethod, hash []byte, remembered bool, next string) error {
+	if !utf8.ValidString(next) || strings.ContainsRune(next, 0) {
+		next = "" // no address of ours
+	}
 	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
 		var locked bool
 		if err := t.get(`SELECT locked FROM users WHERE key = $1 AND deleted_at IS NULL`, userKey).Scan(&locked); err != nil {
