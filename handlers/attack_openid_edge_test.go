@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"steward/auth"
 	"steward/backoffice"
 )
@@ -111,6 +113,54 @@ func TestAttack_T33_InvitedNameBySearch(t *testing.T) {
 			if p := hana.get(path + "?q=zacha"); strings.Contains(p.Body, "quiet@elsewhere.example") {
 				t.Errorf("%s: by name", path)
 			}
+		}
+	})
+}
+
+// A program on the user's own machine, which another could stand for, gets nothing
+// without the user's doing (RFC 8252, section 8.6).
+func TestAttack_T74_NativeWithoutAsking(t *testing.T) {
+	eachPeople(t, func(t *testing.T, w *site) {
+		v := w.application(backoffice.NativeApplication)
+		b := w.userIn("uma@nord.example", "nord")
+		w.clock.Add(time.Second)
+		for _, options := range [][]oauth2.AuthCodeOption{nil, {with("account_id", "nord")}} {
+			p := b.get(v.begin(options...))
+			if p.URL.Path != "/sign-in/application" || !strings.Contains(p.text("#choice-form"), "Nord AG") {
+				t.Fatalf("not asked: %d %s", p.Status, p.URL)
+			}
+			if _, c := v.tokens(p.submit("#choice-form", url.Values{"account": {"nord"}})); c.Account != "nord" {
+				t.Errorf("after asking: %+v", c)
+			}
+		}
+		if q := v.returned(b.get(v.begin(with("prompt", "none")))); q.Get("error") != "interaction_required" || q.Get("code") != "" {
+			t.Errorf("without asking: %v", q)
+		}
+		// Who has just signed in for it has been asked enough.
+		p := w.browser().get(v.begin()).submit("#address-form", url.Values{"email": {"uma@nord.example"}}).submit("#password-form", url.Values{"password": {userPassphrase}})
+		if _, c := v.tokens(p); c.Account != "nord" {
+			t.Errorf("signed in: %+v", c)
+		}
+	})
+}
+
+// A link does not move somebody's session into another of their accounts, and two
+// applications that are opened at once both go on.
+func TestAttack_T52_SessionStays(t *testing.T) {
+	eachPeople(t, func(t *testing.T, w *site) {
+		v := w.application(backoffice.WebApplication)
+		b := w.userIn("hana@nord.example", "nord").still()
+		one, first := b.get(v.begin(with("account_id", "sued"))).Header.Get("Location"), v.verifier
+		two := b.get(v.begin()).Header.Get("Location")
+		if to := b.get(two).Header.Get("Location"); !strings.Contains(to, "code=") {
+			t.Errorf("the second: %s", to)
+		}
+		v.verifier = first
+		if to := b.get(one).Header.Get("Location"); !strings.Contains(to, "code=") {
+			t.Errorf("the first: %s", to)
+		}
+		if p := b.get("/portal"); p.Status != http.StatusOK || !strings.Contains(p.text("h1"), "Nord AG") {
+			t.Errorf("the session is in %s", p.text("h1"))
 		}
 	})
 }

@@ -231,11 +231,19 @@ func (s *server) enterFrom(c *call, a asked, in auth.UserIn, none bool) error {
 		if err != nil {
 			return err
 		}
-		if there {
+		if there && !a.unassured(in.SignedInUser) {
 			return s.enterApplication(c, a, in, id, none)
 		}
-		choice.Problem = "The account that " + a.Application.Name + " named is none of yours that have it."
-	} else if !a.Asks(backoffice.PromptAccount) && query == "" {
+		if there {
+			account, err := c.store().Account(c.ctx(), id)
+			if err != nil {
+				return err
+			}
+			choice.Accounts, choice.More = []backoffice.Standing{{Account: backoffice.AccountRef{Key: account.Key, ID: account.ID, Name: account.Name}}}, false
+		} else {
+			choice.Problem = "The account that " + a.Application.Name + " named is none of yours that have it."
+		}
+	} else if !a.Asks(backoffice.PromptAccount) && query == "" && !a.unassured(in.SignedInUser) {
 		_, refused, err := c.store().Entry(c.ctx(), in.User.Key, in.Standing.Account.Key, a.Application.Key)
 		if err != nil {
 			return err
@@ -246,6 +254,9 @@ func (s *server) enterFrom(c *call, a asked, in auth.UserIn, none bool) error {
 		case len(open) == 1 && !more:
 			return s.enterApplication(c, a, in, open[0].Account.ID, none)
 		}
+	}
+	if none && a.unassured(in.SignedInUser) {
+		return s.tell(c, a, "interaction_required", "")
 	}
 	if none {
 		return s.tell(c, a, "account_selection_required", "")
@@ -259,38 +270,34 @@ func (s *server) hinted(c *call, a asked, user int64) (bool, error) {
 	return c.store().EntryByID(c.ctx(), user, a.AccountHint, a.Application.Key)
 }
 
-// enterApplication completes a request in an account, into which the session moves
-// where it is in another one. What that account asks for beyond what the session
-// has, the user shows first.
+// enterApplication completes a request in an account. The session stays in the one
+// that it is in: no link moves somebody elsewhere. What the account asks for beyond
+// what the session has, the user shows first.
 func (s *server) enterApplication(c *call, a asked, in auth.UserIn, accountID string, none bool) error {
-	session := in.Hash()
-	if accountID != in.Standing.Account.ID {
-		token, hash := auth.UserSessionToken.New()
-		_, err := c.store().SwitchAccount(c.ctx(), session, hash, accountID, c.RealIP(), auth.Clipped(c.Request().UserAgent()))
-		if errors.Is(err, backoffice.ErrForbidden) {
-			if none {
-				return s.tell(c, a, "login_required", "the account asks for more")
-			}
-			if err := c.store().RenewOpenID(c.ctx(), a.hash, a.browser); err != nil {
-				return err
-			}
-			return s.signInFor(c, a)
-		}
-		if err != nil {
+	code, hash := auth.OpenIDCode.New()
+	_, err := c.store().CompleteOpenID(c.ctx(), store.OpenIDCompletion{Request: a.hash, Browser: a.browser, Session: in.Hash(), Account: accountID, Code: hash, Address: c.RealIP()})
+	forbidden := errors.Is(err, backoffice.ErrForbidden)
+	switch {
+	case forbidden && none:
+		return s.tell(c, a, "login_required", "the account asks for more")
+	case forbidden && accountID != in.Standing.Account.ID:
+		if err := c.store().RenewOpenID(c.ctx(), a.hash, a.browser); err != nil {
 			return err
 		}
-		s.users.SetCookie(c.Response(), token)
-		session = hash
-	}
-	code, hash := auth.OpenIDCode.New()
-	_, err := c.store().CompleteOpenID(c.ctx(), store.OpenIDCompletion{Request: a.hash, Browser: a.browser, Session: session, Code: hash, Address: c.RealIP()})
-	if errors.Is(err, backoffice.ErrNotFound) || errors.Is(err, backoffice.ErrForbidden) {
+		return s.signInFor(c, a)
+	case forbidden || errors.Is(err, backoffice.ErrNotFound):
 		return s.deadRequest(c)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, s.provider.Answer(a.OpenIDRequest, url.Values{"code": {code}}))
+}
+
+// unassured reports whether nobody knows which program asks: one on the user's own
+// machine that another could stand for. It gets nothing without the user's doing
+// (RFC 8252, section 8.6).
+func (a asked) unassured(in backoffice.SignedInUser) bool {
+	return a.Application.Kind == backoffice.NativeApplication && !strings.HasPrefix(a.RedirectURI, "https://") && in.ProvedAt.Before(a.CreatedAt)
 }
 
 // chooseEntry completes a request in the account that the user chose.

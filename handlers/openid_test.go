@@ -112,11 +112,11 @@ func TestAccountIsChosenAmongThoseThatHaveTheApplication(t *testing.T) {
 		if _, c := v.tokens(p.submit("#choice-form", url.Values{"account": {"west"}})); c.Account != "west" {
 			t.Errorf("chosen: %+v", c)
 		}
-		// The account that the application names, without a page; the session moves there.
+		// The account that the application names, without a page; the session stays.
 		if _, c := v.tokens(signIn(b, "account_id", "sued")); c.Account != "sued" {
 			t.Errorf("named: %+v", c)
 		}
-		if p := b.get("/portal"); !strings.Contains(p.text("h1"), "Sued AG") {
+		if p := b.get("/portal"); !strings.Contains(p.text("h1"), "West AG") {
 			t.Errorf("the session is in %s", p.text("h1"))
 		}
 		if _, c := v.tokens(signIn(w.browser(), "account_id", "west")); c.Account != "west" {

@@ -72,12 +72,13 @@ type OpenIDCompletion struct {
 	Request []byte // hash
 	Browser []byte // hash
 	Session []byte // hash
+	Account string // ID of the account that the application is entered from; empty: from that of the session, which stays where it is
 	Code    []byte // hash of the code that the application gets
 	Address string
 }
 
-// CompleteOpenID ends a request by a session that satisfies it, in the account of
-// the session: a family of tokens begins, which the code leads to, and the account
+// CompleteOpenID ends a request by a session that satisfies it, in an account that
+// its user enters and whose policy the session meets: a family of tokens begins, which the code leads to, and the account
 // is visited. Errors: ErrNotFound when there is no such request of this browser,
 // or it was completed before; ErrForbidden when the session does not run, is older
 // than the application asked, or its user does not enter the application.
@@ -95,6 +96,21 @@ func (s *Store) CompleteOpenID(ctx context.Context, c OpenIDCompletion) (v backo
 		}
 		if err != nil {
 			return err
+		}
+		if c.Account != "" && c.Account != in.Standing.Account.ID {
+			var there int64
+			if err = t.get(`SELECT key FROM accounts WHERE id = $1 AND deleted_at IS NULL`, c.Account).Scan(&there); err == nil {
+				in.Standing, err = standingIn(t.ctx, t, t.now, in.User.Key, there)
+			}
+			if errors.Is(err, backoffice.ErrNotFound) || err == nil && !in.Standing.Enters() {
+				return backoffice.ErrForbidden
+			}
+			if err == nil {
+				in.Policy, err = heldTo(t.ctx, t, t.now, in.User.Key, c.Account)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		refused, err := entry(t.ctx, t, in.User.Key, in.Standing.Account.Key, v.Application.Key)
 		if err != nil {
