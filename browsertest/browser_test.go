@@ -187,7 +187,12 @@ func (p *tab) run(actions ...chromedp.Action) {
 	c, cancel := context.WithTimeout(p.ctx, 20*time.Second)
 	defer cancel()
 	for i, a := range actions {
-		if err := chromedp.Run(c, a); err != nil {
+		err := chromedp.Run(c, a)
+		for again := 0; again < 5 && err != nil && strings.Contains(err.Error(), "Could not find node"); again++ {
+			time.Sleep(100 * time.Millisecond) // the page was just replaced by the next one: nothing was done to it
+			err = chromedp.Run(c, a)
+		}
+		if err != nil {
 			var where string
 			chromedp.Run(p.ctx, chromedp.Location(&where))
 			if dir := os.Getenv("STEWARD_TEST_PICTURES"); dir != "" {

@@ -93,8 +93,8 @@ func TestSignInEndsAtTheApplication(t *testing.T) {
 			p.click("#choice-form button[value=nord]")
 			p.wait(there)
 			p.open("/portal")
-			if got := p.text("main"); !strings.Contains(got, "Nord Textil") {
-				t.Errorf("the session is elsewhere: %.200s", got)
+			if got := p.text("main"); !strings.Contains(got, "株式会社さくら物流") {
+				t.Errorf("the session did not stay: %.200s", got)
 			}
 		})
 	}

@@ -214,7 +214,7 @@ func TestAgentActsByItself(t *testing.T) {
 		if other.active(token) {
 			t.Error("the token of an inactive agent is good")
 		}
-		if status, _ := agent.ask("/oauth/token", url.Values{"grant_type": {"client_credentials"}}); status != http.StatusBadRequest {
+		if status, _ := agent.ask("/oauth/token", url.Values{"grant_type": {"client_credentials"}}); status != http.StatusUnauthorized {
 			t.Errorf("inactive: %d", status)
 		}
 		if status, answer := other.ask("/oauth/token", url.Values{"grant_type": {"client_credentials"}}); status != http.StatusBadRequest || answer["error"] != "unauthorized_client" {
