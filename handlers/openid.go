@@ -105,17 +105,12 @@ func (s *server) authorize(c *call) error {
 	}
 	s.requests.take(c.network(), s.now())
 	// The cookie lives as long as the request that it was shown with last.
-	known, token := "", ""
-	if k, err := c.Cookie(s.openIDCookie()); err == nil {
-		known = k.Value
-	}
-	browser, ok := auth.OpenIDBrowser.Hash(known)
+	known, browser, ok := s.openIDBrowser(c)
 	if !ok {
 		known, browser = auth.OpenIDBrowser.New()
 	}
 	c.SetCookie(s.cookie(s.openIDCookie(), known, int(backoffice.OpenIDRequestLife.Seconds())))
-	var hash []byte
-	token, hash = auth.OpenIDRequest.New()
+	token, hash := auth.OpenIDRequest.New()
 	if err := c.store().BeginOpenID(c.ctx(), r, hash, browser); err != nil {
 		return err
 	}
@@ -124,13 +119,15 @@ func (s *server) authorize(c *call) error {
 
 func (s *server) openIDCookie() string { return s.cookieName("steward-openid") }
 
-// openIDBrowser is the hash by which requests of applications know a browser.
-func (s *server) openIDBrowser(c *call) (hash []byte, ok bool) {
+// openIDBrowser is the token by which requests of applications know a browser, and
+// its hash.
+func (s *server) openIDBrowser(c *call) (token string, hash []byte, ok bool) {
 	k, err := c.Cookie(s.openIDCookie())
 	if err != nil {
-		return nil, false
+		return "", nil, false
 	}
-	return auth.OpenIDBrowser.Hash(k.Value)
+	hash, ok = auth.OpenIDBrowser.Hash(k.Value)
+	return k.Value, hash, ok
 }
 
 // asked is a request of an application, in the browser that brought it.
@@ -147,7 +144,7 @@ func (a asked) path() string { return views.EntryOf(a.token) }
 func (s *server) askedBy(c *call, token string) (a asked, err error) {
 	a.token = token
 	a.hash, _ = auth.OpenIDRequest.Hash(token)
-	a.browser, _ = s.openIDBrowser(c)
+	_, a.browser, _ = s.openIDBrowser(c)
 	a.OpenIDRequest, err = c.store().OpenIDRequest(c.ctx(), a.hash, a.browser)
 	return a, err
 }

@@ -127,7 +127,7 @@ func (c *call) allowSignIn() error {
 	if path != "/sign-in" && !strings.HasPrefix(path, "/sign-in/") {
 		return nil
 	}
-	browser, ok := c.s.openIDBrowser(c)
+	_, browser, ok := c.s.openIDBrowser(c)
 	if !ok {
 		return nil
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -162,7 +163,7 @@ func (s *Store) UseOpenIDCode(ctx context.Context, x backoffice.CodeExchange) (v
 			refused = true
 			return t.endFamilies(`key = $2`, family)
 		}
-		if err != nil || x.Refresh.Handle == nil || !hasWord(v.Family.Scopes, backoffice.ScopeOffline) {
+		if err != nil || x.Refresh.Handle == nil || !slices.Contains(v.Family.Scopes, backoffice.ScopeOffline) {
 			return err
 		}
 		return t.one(`UPDATE openid_families SET handle_hash = $2, refresh_hash = $3 WHERE key = $1`, family, x.Refresh.Handle, x.Refresh.Secret)
@@ -171,15 +172,6 @@ func (s *Store) UseOpenIDCode(ctx context.Context, x backoffice.CodeExchange) (v
 		err = backoffice.ErrNotFound
 	}
 	return v, nonce, err
-}
-
-func hasWord(list []string, word string) bool {
-	for _, w := range list {
-		if w == word {
-			return true
-		}
-	}
-	return false
 }
 
 // UseRefreshToken exchanges the changing part of a refresh token for the next one,
@@ -216,7 +208,7 @@ func (s *Store) UseRefreshToken(ctx context.Context, applicationID string, old b
 			return err
 		}
 		for _, scope := range scopes {
-			if !hasWord(v.Family.Scopes, scope) {
+			if !slices.Contains(v.Family.Scopes, scope) {
 				return backoffice.Refusal("The refresh token does not have the scope " + scope + ".")
 			}
 		}
