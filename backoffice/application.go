@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/idna"
 )
 
 // ApplicationKind is how an application runs, by which is decided how it signs
@@ -137,17 +139,22 @@ func CheckApplication(a Application) (Application, Problems) {
 
 func checkURIs(problems *Problems, field string, typed []string, kind ApplicationKind) []string {
 	var out []string
+	seen := map[string]bool{}
 	for _, line := range typed {
-		if line = strings.TrimSpace(line); line == "" || slices.Contains(out, line) {
+		if line = strings.TrimSpace(line); line == "" || seen[line] {
 			continue
 		}
+		seen[line] = true
 		out = append(out, line)
-		if err := CheckRedirectURI(line, kind); err != nil {
-			problems.Add(field, err.Error())
-		}
 	}
 	if len(out) > MaxApplicationURIs {
 		problems.Add(field, "At most "+strconv.Itoa(MaxApplicationURIs)+" addresses.")
+		return out
+	}
+	for _, line := range out {
+		if err := CheckRedirectURI(line, kind); err != nil {
+			problems.Add(field, err.Error())
+		}
 	}
 	return out
 }
@@ -181,6 +188,29 @@ func CheckRedirectURI(text string, kind ApplicationKind) error {
 
 func webAddress(u *url.URL) bool {
 	return (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.Opaque == ""
+}
+
+// WebOrigin is where an address lies as browsers write it: scheme and host in lower
+// case, the host as A-labels, the port where it is not the scheme's own (RFC 6454,
+// section 6.2). Empty for what is no address of the web.
+func WebOrigin(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || !webAddress(u) {
+		return ""
+	}
+	host := u.Hostname()
+	if !strings.Contains(host, ":") {
+		if host, err = idna.Lookup.ToASCII(host); err != nil {
+			// An underscore, say, which browsers take.
+			host = strings.ToLower(u.Hostname())
+		}
+	} else {
+		host = "[" + strings.ToLower(host) + "]"
+	}
+	if port := u.Port(); port != "" && port != map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		host += ":" + port
+	}
+	return u.Scheme + "://" + host
 }
 
 // Loopback reports whether a host name is this very machine.

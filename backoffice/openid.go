@@ -22,6 +22,10 @@ const (
 	SigningKeyLife   = 90 * 24 * time.Hour
 	SigningKeyNotice = 24 * time.Hour
 	SigningKeyAfter  = 24 * time.Hour
+	// SigningKeyKnown is how long its public part alone is kept after that, for ID
+	// tokens that an application shows when it signs its user out: a sign-in lasts no
+	// longer.
+	SigningKeyKnown = RefreshLife
 )
 
 // MaxTokenAccounts is how many accounts a token names; userinfo names all.

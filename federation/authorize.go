@@ -231,7 +231,9 @@ func (p *Provider) Logout(ctx context.Context, q url.Values) (l Logout, err erro
 	}
 	to := q.Get("post_logout_redirect_uri")
 	if id == "" {
-		if to != "" {
+		// A hint that is too old to be known is no mistake of the user's, who wants to
+		// sign out: they are asked, and stay here.
+		if to != "" && q.Get("id_token_hint") == "" {
 			l.Refused = NoApplication
 		}
 		return l, nil

@@ -124,8 +124,9 @@ func (p *Provider) signer(ctx context.Context) (sign func(kind string, claims ma
 }
 
 // verify gives back the claims of a token of ours of one type, into v; false for
-// anything else. Whether it has run out is the caller's to ask.
-func (p *Provider) verify(ctx context.Context, kind, token string, v any) (bool, error) {
+// anything else. Whether it has run out is the caller's to ask, and whether one may
+// be signed by a key that is published no more.
+func (p *Provider) verify(ctx context.Context, kind, token string, retired bool, v any) (bool, error) {
 	if len(token) > maxForm {
 		return false, nil
 	}
@@ -141,7 +142,14 @@ func (p *Provider) verify(ctx context.Context, kind, token string, v any) (bool,
 	if err != nil {
 		return false, err
 	}
-	i := slices.IndexFunc(list, func(k backoffice.SigningKey) bool { return k.ID == head.KeyID })
+	named := func(k backoffice.SigningKey) bool { return k.ID == head.KeyID }
+	i := slices.IndexFunc(list, named)
+	if i < 0 && retired {
+		if list, err = p.store.RetiredSigningKeys(ctx); err != nil {
+			return false, err
+		}
+		i = slices.IndexFunc(list, named)
+	}
 	if i < 0 {
 		return false, nil
 	}
@@ -169,7 +177,7 @@ func (p *Provider) hint(ctx context.Context, token string) (h hinted, ok bool, e
 		SignIn   string `json:"sid"`
 		Issued   int64  `json:"iat"`
 	}
-	ok, err = p.verify(ctx, idTokenType, token, &c)
+	ok, err = p.verify(ctx, idTokenType, token, true, &c)
 	ok = ok && c.Issuer == p.issuer && c.Subject != "" && c.Audience != "" && !time.Unix(c.Issued, 0).After(p.now().Add(time.Minute))
 	if !ok {
 		return hinted{}, false, err

@@ -3,8 +3,10 @@ package federation
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +39,7 @@ type Store interface {
 	SinglePageOrigin(ctx context.Context, origin string) (bool, error)
 
 	SigningKeys(ctx context.Context) ([]backoffice.SigningKey, error)
+	RetiredSigningKeys(ctx context.Context) ([]backoffice.SigningKey, error)
 	RotateSigningKeys(ctx context.Context, make func() (private, public []byte, err error)) error
 
 	UseOpenIDCode(ctx context.Context, x backoffice.CodeExchange) (v backoffice.OpenIDSubject, nonce string, err error)
@@ -153,6 +156,26 @@ type numberKey struct{}
 func WithNumber(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, numberKey{}, id)
 }
+
+// Quiet keeps what the library writes to the log of a process from it, but for what
+// befell us: that it has routes, and that an application was refused, the log of
+// requests says already. It is for the default log, which the library writes to.
+func Quiet(h slog.Handler) slog.Handler { return quiet{h} }
+
+type quiet struct{ slog.Handler }
+
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level < slog.LevelError {
+		frame, _ := runtime.CallersFrames([]uintptr{r.PC}).Next()
+		if strings.HasPrefix(frame.Function, "github.com/zitadel/oidc/") {
+			return nil
+		}
+	}
+	return q.Handler.Handle(ctx, r)
+}
+
+func (q quiet) WithAttrs(list []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(list)} }
+func (q quiet) WithGroup(name string) slog.Handler      { return quiet{q.Handler.WithGroup(name)} }
 
 // failed turns an error of the store into an answer that tells nothing of it but
 // the number under which the log has it; the library logs what befell.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -277,7 +278,7 @@ func (s shown) family() string { id, _, _ := strings.Cut(s.ID, "."); return id }
 
 // accessToken reads an access token of ours that has not run out.
 func (p *Provider) accessToken(ctx context.Context, token string) (s shown, ok bool, err error) {
-	ok, err = p.verify(ctx, accessTokenType, token, &s)
+	ok, err = p.verify(ctx, accessTokenType, token, false, &s)
 	ok = ok && s.Issuer == p.issuer && s.ID != "" && p.now().Before(time.Unix(s.Expires, 0))
 	return s, ok, err
 }
@@ -302,12 +303,20 @@ func (p *Provider) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoRequ
 	return op.NewResponse(claimsOf(v)), nil
 }
 
+// personal are the claims that a token's own application alone is told by
+// introspection: another one of the vendor's, such as an API that it calls, decides
+// by who it is, for which account and with which rights, and has no use for the rest
+// (RFC 7662, sections 2.2 and 5).
+var personal = []string{"email", "email_verified", "name", "metadata", "tenantIds", "sid"}
+
 // Introspect tells an application with a secret whether a token is good now.
 func (p *Provider) Introspect(ctx context.Context, r *op.Request[op.IntrospectionRequest]) (*op.Response, error) {
 	cc := &op.Request[op.ClientCredentials]{Data: r.Data.ClientCredentials}
-	if c, err := p.VerifyClient(ctx, cc); err != nil {
+	c, err := p.VerifyClient(ctx, cc)
+	if err != nil {
 		return nil, err
-	} else if c.AuthMethod() == oidc.AuthMethodNone {
+	}
+	if c.AuthMethod() == oidc.AuthMethodNone {
 		return nil, op.NewStatusError(oidc.ErrInvalidClient(), http.StatusUnauthorized)
 	}
 	dead := op.NewResponse(map[string]any{"active": false})
@@ -326,6 +335,9 @@ func (p *Provider) Introspect(ctx context.Context, r *op.Request[op.Introspectio
 		var v backoffice.OpenIDSubject
 		if v, err = p.store.OpenIDSubject(ctx, s.family(), s.hash(), false); err == nil {
 			out = claimsOf(v)
+			if c.GetID() != s.Client {
+				maps.DeleteFunc(out, func(name string, _ any) bool { return slices.Contains(personal, name) })
+			}
 		}
 	}
 	if errors.Is(err, backoffice.ErrNotFound) {

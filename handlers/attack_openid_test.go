@@ -469,9 +469,11 @@ func TestAttack_T74_ResponseAndPromptAbuse(t *testing.T) {
 // Scripts of single-page applications may ask, and those of nobody else.
 func TestAttack_T74_OriginsOfScripts(t *testing.T) {
 	w := peopleGate(t)
-	spa := w.applicationOf(backoffice.Application{Name: "Single", Kind: backoffice.SinglePage, Active: true, RedirectURIs: []string{"https://app.example/cb"}})
+	spa := w.applicationOf(backoffice.Application{Name: "Single", Kind: backoffice.SinglePage, Active: true, RedirectURIs: []string{"https://app.example/cb", "HTTPS://Shop.Example:443/cb", "https://büro.example:8443/cb", "http://[::1]:80/cb"}})
 	w.applicationOf(backoffice.Application{Name: "Web", Kind: backoffice.WebApplication, Active: true, RedirectURIs: []string{"https://web.example/cb"}})
-	for origin, want := range map[string]bool{"https://app.example": true, "https://web.example": false, "https://evil.example": false, "null": false, "https://app.example:444": false, "http://app.example": false} {
+	for origin, want := range map[string]bool{"https://app.example": true, "https://web.example": false, "https://evil.example": false, "null": false, "https://app.example:444": false, "http://app.example": false,
+		"https://shop.example": true, "https://shop.example:443": false, "HTTPS://Shop.Example:443": false, "https://Shop.Example": false,
+		"https://xn--bro-hoa.example:8443": true, "https://xn--bro-hoa.example": false, "https://büro.example:8443": false, "http://[::1]": true} {
 		for _, path := range []string{"/oauth/token", "/oauth/userinfo", "/oauth/revoke", "/.well-known/openid-configuration", "/oauth/keys"} {
 			got := w.raw(raw{method: "OPTIONS", path: path, header: map[string]string{"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}})
 			if allowed := got.Header.Get("Access-Control-Allow-Origin"); (allowed == origin) != want || allowed == "*" || got.Header.Get("Access-Control-Allow-Credentials") != "" {

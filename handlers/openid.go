@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -223,24 +224,26 @@ func (s *server) enterFrom(c *call, a asked, in auth.UserIn, none bool) error {
 		return s.refuseEntry(c, a, in.User, in.Standing.Account, why)
 	}
 	choice := views.Choice{User: in.User, Accounts: open, More: more, Query: query, Now: s.now(), Application: a.Application.Name, Request: a.token}
-	if id := a.AccountHint; id != "" && query == "" {
+	chosen := a.Asks(backoffice.PromptAccount) && !a.asksAccount(in.SignedInUser)
+	if id := a.AccountHint; id != "" && query == "" && !chosen {
 		there, err := s.hinted(c, a, in.User.Key)
 		if err != nil {
 			return err
 		}
-		if there && !a.unassured(in.SignedInUser) {
+		switch {
+		case there && !a.asksAccount(in.SignedInUser) && !a.unassured(in.SignedInUser):
 			return s.enterApplication(c, a, in, id, none)
-		}
-		if there {
-			account, err := c.store().Account(c.ctx(), id)
-			if err != nil {
+		case there:
+			if err := c.named(&choice, id); err != nil {
 				return err
 			}
-			choice.Accounts, choice.More = []backoffice.Standing{{Account: backoffice.AccountRef{Key: account.Key, ID: account.ID, Name: account.Name}}}, false
-		} else {
+			if !a.asksAccount(in.SignedInUser) {
+				choice.Accounts, choice.More = choice.Accounts[:1], false
+			}
+		default:
 			choice.Problem = "The account that " + a.Application.Name + " named is none of yours that have it."
 		}
-	} else if !a.Asks(backoffice.PromptAccount) && query == "" && !a.unassured(in.SignedInUser) {
+	} else if !a.asksAccount(in.SignedInUser) && query == "" && !a.unassured(in.SignedInUser) {
 		_, refused, err := c.store().Entry(c.ctx(), in.User.Key, in.Standing.Account.Key, a.Application.Key)
 		if err != nil {
 			return err
@@ -259,6 +262,29 @@ func (s *server) enterFrom(c *call, a asked, in auth.UserIn, none bool) error {
 		return s.tell(c, a, "account_selection_required", "")
 	}
 	return c.gatePage(http.StatusOK, views.EntryPage(s.gate(c, "Choose an account"), choice, ""))
+}
+
+// named puts the account that an application named first, where it is chosen by
+// Enter; one that the list left out is added.
+func (c *call) named(choice *views.Choice, id string) error {
+	choice.Named = id
+	i := slices.IndexFunc(choice.Accounts, func(s backoffice.Standing) bool { return s.Account.ID == id })
+	if i >= 0 {
+		first := choice.Accounts[i]
+		choice.Accounts = slices.Insert(slices.Delete(choice.Accounts, i, i+1), 0, first)
+		return nil
+	}
+	account, err := c.store().Account(c.ctx(), id)
+	if err == nil {
+		choice.Accounts = slices.Insert(choice.Accounts, 0, backoffice.Standing{Account: backoffice.AccountRef{Key: account.Key, ID: account.ID, Name: account.Name}})
+	}
+	return err
+}
+
+// asksAccount reports whether the application wants its user to choose, and they did
+// not when they signed in for it.
+func (a asked) asksAccount(in backoffice.SignedInUser) bool {
+	return a.Asks(backoffice.PromptAccount) && in.ProvedAt.Before(a.CreatedAt)
 }
 
 // hinted reports whether the user enters the application from the account that it
@@ -361,7 +387,7 @@ func (s *server) goOnToApplication(c *call, p store.PendingSignIn, hash []byte) 
 	if err != nil {
 		return true, err
 	}
-	if a.AccountHint != "" {
+	if a.AccountHint != "" && !a.Asks(backoffice.PromptAccount) {
 		if there, err := s.hinted(c, a, p.User.Key); err != nil || there {
 			if err == nil {
 				err = s.enter(c, p, hash, a.AccountHint)

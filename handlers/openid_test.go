@@ -126,12 +126,33 @@ func TestAccountIsChosenAmongThoseThatHaveTheApplication(t *testing.T) {
 		if p.URL.Path != "/sign-in/application" || !strings.Contains(p.text("main"), "none of yours that have it") || strings.Contains(p.text("#choice-form"), "Nord AG") {
 			t.Errorf("one that does not have it: %s %s", p.URL, p.text("main"))
 		}
+		w.clock.Add(time.Second)
 		p = signIn(b, "prompt", "select_account")
 		if p.URL.Path != "/sign-in/application" {
 			t.Fatalf("select_account: %s", p.URL)
 		}
 		if _, c := v.tokens(p.submit("#choice-form", url.Values{"account": {"west"}})); c.Account != "west" {
 			t.Errorf("selected: %+v", c)
+		}
+		// Who is to choose does, whichever account the application names: that one stands
+		// first. Who has chosen at the sign-in is not asked again.
+		named := func(p *shown, path, account string) {
+			t.Helper()
+			if first := p.Find("#choice-form button").First(); p.URL.Path != path || p.Find("#choice-form button").Length() != 2 || first.AttrOr("value", "") != account || !first.Is("[autofocus]") {
+				t.Fatalf("select_account with an account named: %s %s", p.URL, p.text("main"))
+			}
+		}
+		for _, account := range []string{"sued", "west"} {
+			p = signIn(b, "prompt", "select_account", "account_id", account)
+			named(p, "/sign-in/application", account)
+			p = signIn(w.browser(), "prompt", "select_account", "account_id", account)
+			named(p, "/sign-in/accounts", account)
+			if _, c := v.tokens(p.submit("#choice-form", url.Values{"account": {"west"}})); c.Account != "west" {
+				t.Errorf("selected, not the one named: %+v", c)
+			}
+		}
+		if q := v.returned(signIn(b, "prompt", "select_account none")); q.Get("error") != "invalid_request" {
+			t.Errorf("asking without asking: %v", q)
 		}
 		// In an account that does not have it, with several that do.
 		in := w.userIn("hana@nord.example", "nord")

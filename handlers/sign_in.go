@@ -354,6 +354,15 @@ func (s *server) showChoice(c *call) error {
 		if choice.Accounts, choice.More, _, err = c.store().EntryAccounts(c.ctx(), p.User.Key, a.Application.Key, choice.Query); err != nil {
 			return err
 		}
+		if a.AccountHint != "" && choice.Query == "" {
+			if there, err := s.hinted(c, a, p.User.Key); err != nil {
+				return err
+			} else if there {
+				if err := c.named(&choice, a.AccountHint); err != nil {
+					return err
+				}
+			}
+		}
 	}
 	return c.gatePage(http.StatusOK, views.ChoicePage(s.gate(c, "Choose an account"), choice))
 }

@@ -5,6 +5,7 @@ CREATE TABLE applications (
   key           {{.Serial}},
   id            TEXT {{.Raw}} NOT NULL,
   name          TEXT NOT NULL,
+  name_sort     TEXT {{.Raw}} NOT NULL,      -- folded name: no two are alike
   kind          TEXT NOT NULL,               -- web, spa, native, agent
   url           TEXT NOT NULL DEFAULT '',
   description   TEXT NOT NULL DEFAULT '',
@@ -21,6 +22,7 @@ CREATE TABLE applications (
   CONSTRAINT applications_id_key UNIQUE (id)
 );
 CREATE UNIQUE INDEX applications_default ON applications (is_default) WHERE is_default AND deleted_at IS NULL;
+CREATE UNIQUE INDEX applications_name ON applications (name_sort) WHERE deleted_at IS NULL;
 CREATE INDEX applications_bin ON applications (deleted_at, key) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE application_logos (

@@ -17,6 +17,7 @@ import (
 var applicationColumns = columns[backoffice.Application]{
 	{"id", func(a *backoffice.Application) any { return &a.ID }},
 	{"name", func(a *backoffice.Application) any { return &a.Name }},
+	{"name_sort", func(a *backoffice.Application) any { return folded{&a.Name} }},
 	{"kind", func(a *backoffice.Application) any { return word[backoffice.ApplicationKind]{&a.Kind} }},
 	{"url", func(a *backoffice.Application) any { return &a.URL }},
 	{"description", func(a *backoffice.Application) any { return &a.Description }},
@@ -29,6 +30,12 @@ var applicationColumns = columns[backoffice.Application]{
 	{"created_at", func(a *backoffice.Application) any { return micros{&a.CreatedAt} }},
 	{"version", func(a *backoffice.Application) any { return &a.Version }},
 }
+
+// folded stores the folded form of a text, which is read from its own column.
+type folded struct{ text *string }
+
+func (folded) Scan(any) error                 { return nil }
+func (f folded) Value() (driver.Value, error) { return backoffice.Fold(*f.text), nil }
 
 // lines stores texts that hold no line break, one in a line.
 type lines struct{ list *[]string }
@@ -77,7 +84,7 @@ func (s *Store) DefaultApplication(ctx context.Context) (backoffice.Application,
 
 // ApplicationsByName returns the environment's applications by name.
 func (s *Store) ApplicationsByName(ctx context.Context) ([]backoffice.Application, error) {
-	rows, err := s.query().rows(ctx, selectApplications+` ORDER BY LOWER(p.name), p.key`)
+	rows, err := s.query().rows(ctx, selectApplications+` ORDER BY p.name_sort, p.key`)
 	return collect(rows, err, scanApplication)
 }
 
@@ -163,7 +170,7 @@ func (s *Store) CreateApplication(ctx context.Context, actor backoffice.Actor, a
 
 func (t *tx) applicationNameFree(a backoffice.Application) error {
 	var taken bool
-	err := t.get(`SELECT EXISTS (SELECT 1 FROM applications WHERE deleted_at IS NULL AND LOWER(name) = LOWER($1) AND key <> $2)`, a.Name, a.Key).Scan(&taken)
+	err := t.get(`SELECT EXISTS (SELECT 1 FROM applications WHERE deleted_at IS NULL AND name_sort = $1 AND key <> $2)`, backoffice.Fold(a.Name), a.Key).Scan(&taken)
 	if err == nil && taken {
 		err = backoffice.Problems{"name": "Another application has this name."}
 	}

@@ -42,19 +42,19 @@ func accountsWith(ctx context.Context, r reader, a backoffice.Application) (n in
 
 // AccountApplications returns the applications that an account has, by name.
 func (s *Store) AccountApplications(ctx context.Context, accountKey int64) ([]backoffice.AccountApplication, error) {
-	rows, err := s.query().rows(ctx, selectAccountApplications+` ORDER BY LOWER(p.name), p.key`, accountKey)
+	rows, err := s.query().rows(ctx, selectAccountApplications+` ORDER BY p.name_sort, p.key`, accountKey)
 	return collect(rows, err, scanAccountApplication)
 }
 
 // AvailableApplications returns the applications that an account does not have,
 // by name.
 func (s *Store) AvailableApplications(ctx context.Context, accountKey int64) ([]backoffice.Application, error) {
-	rows, err := s.query().rows(ctx, `SELECT `+applicationFields+` FROM`+assignmentTables+`WHERE a.key = $1 AND p.deleted_at IS NULL AND NOT (`+assigned+`) ORDER BY LOWER(p.name), p.key`, accountKey)
+	rows, err := s.query().rows(ctx, `SELECT `+applicationFields+` FROM`+assignmentTables+`WHERE a.key = $1 AND p.deleted_at IS NULL AND NOT (`+assigned+`) ORDER BY p.name_sort, p.key`, accountKey)
 	return collect(rows, err, scanApplication)
 }
 
 var selectUserApplications = `SELECT ` + applicationFields + `, ` + assignmentPath + ` FROM` + assignmentTables +
-	`WHERE a.key = $2 AND ` + assigned + ` AND (` + assignedToAll + ` OR ` + byHand + `) ORDER BY LOWER(p.name), p.key`
+	`WHERE a.key = $2 AND ` + assigned + ` AND (` + assignedToAll + ` OR ` + byHand + `) ORDER BY p.name_sort, p.key`
 
 // UserApplications returns the applications that a user has in an account, by
 // name, the inactive ones included; none for who does not stand in it.

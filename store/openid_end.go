@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"net/url"
 	"time"
 
 	"steward/backoffice"
@@ -85,9 +84,12 @@ func (s *Store) RevokeRefreshToken(ctx context.Context, applicationID string, ha
 	})
 }
 
-// SinglePageOrigin reports whether a single-page application runs under an origin:
-// one of its sign-ins may end there.
+// SinglePageOrigin reports whether a single-page application runs under an origin,
+// as browsers write it: one of its sign-ins may end there.
 func (s *Store) SinglePageOrigin(ctx context.Context, origin string) (bool, error) {
+	if origin == "" || backoffice.WebOrigin(origin) != origin {
+		return false, nil
+	}
 	rows, err := s.query().rows(ctx, `SELECT p.redirect_uris FROM applications p WHERE p.deleted_at IS NULL AND p.active AND p.kind = $1`, string(backoffice.SinglePage))
 	list, err := collect(rows, err, func(r rowScanner) (v []string, err error) { err = r.Scan(lines{&v}); return })
 	if err != nil {
@@ -95,7 +97,7 @@ func (s *Store) SinglePageOrigin(ctx context.Context, origin string) (bool, erro
 	}
 	for _, uris := range list {
 		for _, uri := range uris {
-			if u, err := url.Parse(uri); err == nil && u.Scheme+"://"+u.Host == origin {
+			if backoffice.WebOrigin(uri) == origin {
 				return true, nil
 			}
 		}

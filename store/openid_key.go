@@ -28,9 +28,22 @@ func (s *Store) SigningKeys(ctx context.Context) (list []backoffice.SigningKey, 
 	return list, err
 }
 
+// RetiredSigningKeys returns the public parts of keys that are published no more,
+// for backoffice.SigningKeyKnown: no token is good by them, and an ID token may
+// still say whom it was about.
+func (s *Store) RetiredSigningKeys(ctx context.Context) ([]backoffice.SigningKey, error) {
+	now := s.Now()
+	rows, err := s.query().rows(ctx, `SELECT id, public FROM signing_keys WHERE ends_at <> 0 AND ends_at <= $1 AND ends_at > $2 ORDER BY key DESC`,
+		now.UnixMicro(), now.Add(-backoffice.SigningKeyKnown).UnixMicro())
+	return collect(rows, err, func(r rowScanner) (k backoffice.SigningKey, err error) {
+		err = r.Scan(&k.ID, &k.Public)
+		return
+	})
+}
+
 // RotateSigningKeys makes what is due: the first key, which signs at once, or the
-// next one, which is published backoffice.SigningKeyNotice before it signs; and it
-// removes those whose last token has run out. make computes a key, which takes a
+// next one, which is published backoffice.SigningKeyNotice before it signs; of those
+// whose last token has run out it removes the private part, and later the rest. make computes a key, which takes a
 // while, and is called outside of the unit of work. Errors: ErrNoKey.
 func (s *Store) RotateSigningKeys(ctx context.Context, make func() (private, public []byte, err error)) error {
 	due, err := signingKeyDue(ctx, s.query(), s.Now().Add(backoffice.SigningKeyNotice).UnixMicro())
@@ -47,7 +60,10 @@ func (s *Store) RotateSigningKeys(ctx context.Context, make func() (private, pub
 		}
 	}
 	return s.update(ctx, backoffice.System(), func(t *tx) error {
-		if _, err := t.exec(`DELETE FROM signing_keys WHERE ends_at <> 0 AND ends_at <= $1`, t.now.UnixMicro()); err != nil {
+		if _, err := t.exec(`DELETE FROM signing_keys WHERE ends_at <> 0 AND ends_at <= $1`, t.now.Add(-backoffice.SigningKeyKnown).UnixMicro()); err != nil {
+			return err
+		}
+		if _, err := t.exec(`UPDATE signing_keys SET sealed = $2 WHERE ends_at <> 0 AND ends_at <= $1 AND sealed <> $2`, t.now.UnixMicro(), []byte{}); err != nil {
 			return err
 		}
 		// Another process may have been faster.
@@ -56,7 +72,7 @@ func (s *Store) RotateSigningKeys(ctx context.Context, make func() (private, pub
 			return err
 		}
 		var n int
-		if err := t.get(`SELECT COUNT(*) FROM signing_keys`).Scan(&n); err != nil {
+		if err := t.get(`SELECT COUNT(*) FROM signing_keys WHERE ends_at = 0 OR ends_at > $1`, t.now.UnixMicro()).Scan(&n); err != nil {
 			return err
 		}
 		signs := t.now

@@ -22,7 +22,7 @@ func givenTo(user string) string {
 var (
 	// selectReach tells of each application whether everybody in an account has it.
 	selectReach = `SELECT p.key, p.name, p.is_default OR p.auto_assigned, EXISTS (SELECT 1 FROM account_applications aa WHERE aa.application_key = p.key AND aa.without)
-		FROM applications p WHERE p.deleted_at IS NULL ORDER BY LOWER(p.name), p.key`
+		FROM applications p WHERE p.deleted_at IS NULL ORDER BY p.name_sort, p.key`
 	selectApplicationsOf = inList(`SELECT DISTINCT m.user_key, p.key FROM memberships m CROSS JOIN accounts a CROSS JOIN applications p
 		LEFT JOIN account_applications aa ON aa.account_key = a.key AND aa.application_key = p.key
 		WHERE a.key = m.account_key AND `+assigned+` AND (`+assignedToAll+` OR `+givenTo("m.user_key")+`) AND m.user_key`, ``)

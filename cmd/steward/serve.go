@@ -109,7 +109,7 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 	}
 	limitMemory()
 	log := newLog(a)
-	slog.SetDefault(log)
+	slog.SetDefault(slog.New(federation.Quiet(log.Handler())))
 
 	// The port first: who cannot listen leaves the database alone.
 	listener, err := listen(c.Addr)
