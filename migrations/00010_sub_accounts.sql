@@ -10,6 +10,7 @@ ALTER TABLE accounts ADD COLUMN sub_access TEXT NOT NULL DEFAULT '';
 -- for with each request.
 ALTER TABLE accounts ADD COLUMN has_policy BOOLEAN NOT NULL DEFAULT FALSE;
 CREATE INDEX accounts_path ON accounts (path, deleted_at) WHERE parent_key IS NOT NULL;
+CREATE INDEX accounts_always ON accounts (key) WHERE sub_access = 'always';
 CREATE INDEX accounts_path_policy ON accounts (path) WHERE parent_key IS NOT NULL AND has_policy;
 
 -- Access to all that lies below the account of a membership. One that was
@@ -21,6 +22,7 @@ CREATE TABLE grants (
   reason         TEXT NOT NULL DEFAULT '',
   ends_at        BIGINT NOT NULL DEFAULT 0 -- 0: not by itself
 );
+CREATE INDEX grants_ends ON grants (ends_at) WHERE ends_at > 0;
 
 -- The access that a membership had which was taken away: it comes back with it.
 CREATE TABLE resting_grants (

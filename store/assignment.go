@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"time"
 
 	"steward/backoffice"
 )
@@ -42,7 +41,7 @@ func accountsWith(ctx context.Context, r reader, a backoffice.Application) (n in
 
 // AccountApplications returns the applications that an account has, by name.
 func (s *Store) AccountApplications(ctx context.Context, accountKey int64) ([]backoffice.AccountApplication, error) {
-	rows, err := s.query().rows(ctx, selectAccountApplications+` ORDER BY p.name_sort, p.key`, accountKey)
+	rows, err := s.query().rows(ctx, selectAccountApplications+` ORDER BY p.name_sort, p.key`, accountKey, s.Now().UnixMicro())
 	return collect(rows, err, scanAccountApplication)
 }
 
@@ -259,19 +258,6 @@ func (s *Store) RemoveApplication(ctx context.Context, actor backoffice.Actor, a
 	})
 }
 
-// grantedUsers are the users who stand in account a by a grant from above, as
-// user_key, at the instant $n.
-func grantedUsers(n int) string {
-	return `SELECT m.user_key FROM accounts a CROSS JOIN ` + grantTables + ` WHERE a.key = $1 AND ` + lies + ` AND ` + grants(n)
-}
-
-// keepByHand gives everybody who stands in an account, $1, the application $2 by
-// hand: one statement, however many they are.
-var keepByHand = `INSERT INTO user_applications (account_key, application_key, user_key, created_at)
-	SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), m.user_key, CAST($3 AS BIGINT) FROM memberships m WHERE m.account_key = $1
-	UNION SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), x.user_key, CAST($3 AS BIGINT) FROM (` + grantedUsers(3) + `) x WHERE TRUE
-	ON CONFLICT (account_key, application_key, user_key) DO UPDATE SET rests_at = NULL`
-
 // SetAutoAssignment says whether every user of an account has an application that
 // the account has. When it ends, those who have it keep it, each by hand. Errors:
 // ErrNotFound, also for an application that the account does not have,
@@ -296,7 +282,7 @@ func (s *Store) SetAutoAssignment(ctx context.Context, actor backoffice.Actor, a
 		action := "application.auto-assignment-enabled"
 		if !on {
 			action = "application.auto-assignment-disabled"
-			if _, err := t.exec(keepByHand, account.Key, a.Key, t.now.UnixMicro()); err != nil {
+			if err := t.keepByHand(account.Key, a.Key); err != nil {
 				return err
 			}
 		}
@@ -430,26 +416,17 @@ func (s *Store) SetAutoAssigned(ctx context.Context, actor backoffice.Actor, id 
 	})
 }
 
-var (
-	// keepAllByHand gives the application $1 by hand to everybody who has it because
-	// all accounts do.
-	keepAllByHand = `INSERT INTO user_applications (account_key, application_key, user_key, created_at)
-		SELECT a.key, CAST($1 AS BIGINT), m.user_key, CAST($2 AS BIGINT) FROM accounts a JOIN memberships m ON m.account_key = a.key
-			WHERE NOT EXISTS (SELECT 1 FROM account_applications aa WHERE aa.account_key = a.key AND aa.application_key = $1 AND (aa.without OR aa.auto_assigned))
-		UNION SELECT a.key, CAST($1 AS BIGINT), m.user_key, CAST($2 AS BIGINT) FROM accounts a CROSS JOIN ` + grantTables + ` WHERE ` + lies + ` AND ` + grants(2) + `
-			AND NOT EXISTS (SELECT 1 FROM account_applications aa WHERE aa.account_key = a.key AND aa.application_key = $1 AND (aa.without OR aa.auto_assigned))
-		ON CONFLICT (account_key, application_key, user_key) DO UPDATE SET rests_at = NULL`
-	keepForAccounts = `INSERT INTO account_applications (account_key, application_key, created_at) SELECT a.key, CAST($1 AS BIGINT), CAST($2 AS BIGINT) FROM accounts a WHERE TRUE ON CONFLICT DO NOTHING`
-)
+const keepForAccounts = `INSERT INTO account_applications (account_key, application_key, created_at) SELECT a.key, CAST($1 AS BIGINT), CAST($2 AS BIGINT) FROM accounts a WHERE TRUE ON CONFLICT DO NOTHING`
 
 // setReach writes how the environment assigns an application. What it reached it
 // stays with: accounts in the bin come back as they went.
 func (t *tx) setReach(a backoffice.Application, auto, byDefault bool) error {
 	if a.ReachesAll() && !auto && !byDefault {
-		for _, text := range []string{keepAllByHand, keepForAccounts} {
-			if _, err := t.exec(text, a.Key, t.now.UnixMicro()); err != nil {
-				return err
-			}
+		if err := t.keepAllByHand(a.Key); err != nil {
+			return err
+		}
+		if _, err := t.exec(keepForAccounts, a.Key, t.now.UnixMicro()); err != nil {
+			return err
 		}
 		if _, err := t.exec(`DELETE FROM account_applications WHERE application_key = $1 AND without`, a.Key); err != nil {
 			return err
@@ -498,88 +475,6 @@ func (s *Store) PreviewReach(ctx context.Context, id string) (v backoffice.Assig
 	// Gaining it is having it in no account yet.
 	err = s.query().row(ctx, countUsersWith, a.Key).Scan(&haveNow)
 	return backoffice.AssignmentPreview{Accounts: all - have, Users: in - haveNow}, err
-}
-
-// restApplications lays aside what was given by hand to a user in accounts in
-// which they do not stand any more; accounts in the bin are left as they are.
-func (t *tx) restApplications(user int64) error {
-	rows, err := t.rows(t.ctx, `SELECT DISTINCT ua.account_key FROM user_applications ua JOIN accounts a ON a.key = ua.account_key
-		WHERE ua.user_key = $1 AND ua.rests_at IS NULL AND a.deleted_at IS NULL`, user)
-	accounts, err := collect(rows, err, scanKey)
-	if err != nil {
-		return err
-	}
-	for _, account := range accounts {
-		_, err := standingIn(t.ctx, t, t.now, user, account)
-		if errors.Is(err, backoffice.ErrNotFound) {
-			_, err = t.exec(`UPDATE user_applications SET rests_at = $3 WHERE user_key = $1 AND account_key = $2 AND rests_at IS NULL`, user, account, t.now.UnixMicro())
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// restApplicationsBelow does that for all whom a change of the tree at an account
-// took out: only who has no membership can be among them.
-func (t *tx) restApplicationsBelow(inside string, root int64) error {
-	rows, err := t.rows(t.ctx, `SELECT DISTINCT ua.user_key FROM accounts a JOIN user_applications ua ON ua.account_key = a.key AND ua.rests_at IS NULL
-		WHERE (a.key = $1 OR a.parent_key IS NOT NULL AND a.path >= $2 AND a.path < $3) AND a.deleted_at IS NULL
-		AND NOT EXISTS (SELECT 1 FROM memberships m WHERE m.account_key = ua.account_key AND m.user_key = ua.user_key)`, root, inside, until(inside))
-	users, err := collect(rows, err, scanKey)
-	if err != nil {
-		return err
-	}
-	for _, user := range users {
-		if err := t.restApplications(user); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// restLately is how far back the housekeeping looks for access that ended by
-// itself: it runs hourly, and after some days away it looks further than that.
-const restLately = 7 * 24 * time.Hour
-
-// restExpired does that for all whose access from above ended by itself.
-func (t *tx) restExpired() error {
-	rows, err := t.rows(t.ctx, `SELECT DISTINCT m.user_key FROM grants g JOIN memberships m ON m.key = g.membership_key
-		JOIN user_applications ua ON ua.user_key = m.user_key AND ua.rests_at IS NULL WHERE g.ends_at > $2 AND g.ends_at <= $1`, t.now.UnixMicro(), t.now.Add(-restLately).UnixMicro())
-	users, err := collect(rows, err, scanKey)
-	if err != nil {
-		return err
-	}
-	for _, user := range users {
-		if err := t.restApplications(user); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// applicationsAgain gives a user back what was laid aside by the act of an instant,
-// in microseconds, where they stand again.
-func (t *tx) applicationsAgain(user, at int64) error {
-	rows, err := t.rows(t.ctx, `SELECT DISTINCT account_key FROM user_applications WHERE user_key = $1 AND rests_at = $2`, user, at)
-	accounts, err := collect(rows, err, scanKey)
-	if err != nil {
-		return err
-	}
-	for _, account := range accounts {
-		_, err := standingIn(t.ctx, t, t.now, user, account)
-		if errors.Is(err, backoffice.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec(`UPDATE user_applications SET rests_at = NULL WHERE user_key = $1 AND account_key = $2 AND rests_at = $3`, user, account, at); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // ReachOf tells who has an application now: accounts outside of the bin, and users.

@@ -11,14 +11,23 @@ import (
 // AccountApplication returns one application that an account has. Errors:
 // ErrNotFound when it does not have it.
 func (s *Store) AccountApplication(ctx context.Context, accountKey int64, id string) (backoffice.AccountApplication, error) {
-	return scanAccountApplication(s.query().row(ctx, selectAccountApplications+` AND p.id = $2`, accountKey, id))
+	return scanAccountApplication(s.query().row(ctx, selectAccountApplications+` AND p.id = $3`, accountKey, s.Now().UnixMicro(), id))
 }
 
 var selectAccountApplications = `SELECT ` + applicationFields + `, ` + assignmentPath + `, COALESCE(aa.auto_assigned, FALSE),
 	CASE WHEN ` + assignedToAll + ` THEN (SELECT e.users FROM engagement e WHERE e.account_key = a.key)
-		ELSE (SELECT COUNT(*) FROM user_applications ua JOIN users u ON u.key = ua.user_key AND u.deleted_at IS NULL
-			WHERE ua.account_key = a.key AND ua.application_key = p.key AND ua.rests_at IS NULL) END
+		ELSE ` + handed("p.key", 2) + ` END
 	FROM` + assignmentTables + `WHERE a.key = $1 AND ` + assigned
+
+// handed counts those who stand in account a and to whom an application was given
+// there by hand, at the instant $n: members, and who comes in by grant alone.
+func handed(application string, n int) string {
+	in := ` ua.account_key = a.key AND ua.application_key = ` + application + ` AND ua.rests_at IS NULL `
+	return ` (SELECT COUNT(*) FROM user_applications ua JOIN memberships o ON o.account_key = a.key AND o.user_key = ua.user_key WHERE` + in + `)
+		+ CASE WHEN a.parent_key IS NULL THEN 0 ELSE (SELECT COUNT(*) FROM user_applications ua WHERE` + in + `
+			AND NOT EXISTS (SELECT 1 FROM memberships o WHERE o.account_key = a.key AND o.user_key = ua.user_key)
+			AND EXISTS (SELECT 1 FROM` + grantTables + `WHERE m.user_key = ua.user_key AND ` + lies + ` AND ` + grants(n) + `)) END `
+}
 
 func scanAccountApplication(r rowScanner) (v backoffice.AccountApplication, err error) {
 	v.Application, err = scanApplicationAnd(r, word[backoffice.AssignmentPath]{&v.Path}, &v.Auto, &v.Users)
@@ -33,8 +42,7 @@ func (s *Store) ApplicationAccounts(ctx context.Context, a backoffice.Applicatio
 	// name; else the few assignments are.
 	from := ` FROM account_applications aa JOIN accounts a ON a.key = aa.account_key WHERE aa.application_key = $1 AND a.deleted_at IS NULL AND NOT aa.without`
 	users := ` CASE WHEN aa.auto_assigned THEN (SELECT e.users FROM engagement e WHERE e.account_key = a.key)
-		ELSE (SELECT COUNT(*) FROM user_applications ua JOIN users u ON u.key = ua.user_key AND u.deleted_at IS NULL
-			WHERE ua.account_key = a.key AND ua.application_key = $1 AND ua.rests_at IS NULL) END`
+		ELSE ` + handed("$1", 2) + ` END`
 	path := ` CASE WHEN aa.auto_assigned THEN 'account' ELSE 'manual' END`
 	if a.ReachesAll() {
 		from = ` FROM accounts a LEFT JOIN account_applications aa ON aa.account_key = a.key AND aa.application_key = $1 WHERE a.deleted_at IS NULL AND NOT COALESCE(aa.without, FALSE)`
@@ -43,8 +51,8 @@ func (s *Store) ApplicationAccounts(ctx context.Context, a backoffice.Applicatio
 			path = ` 'default'`
 		}
 	}
-	const place = ` (SELECT o.name_sort, o.key FROM accounts o WHERE o.id = $2)`
-	text, args, desc := `SELECT a.key, a.id, a.name,`+path+`,`+users+from, []any{a.Key}, ""
+	const place = ` (SELECT o.name_sort, o.key FROM accounts o WHERE o.id = $3)`
+	text, args, desc := `SELECT a.key, a.id, a.name,`+path+`,`+users+from+` AND CAST($2 AS BIGINT) <> 0`, []any{a.Key, s.Now().UnixMicro()}, ""
 	switch {
 	case before != "":
 		text, args, desc = text+` AND (a.name_sort, a.key) <`+place, append(args, before), " DESC"

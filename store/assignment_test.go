@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"steward/backoffice"
 	"steward/store"
@@ -16,7 +17,18 @@ import (
 // memberships and grants.
 type assigner struct {
 	*forest
-	apps []*modelApplication
+	apps  []*modelApplication
+	taken []*modelRemoval
+}
+
+// modelRemoval is a membership that was taken away and can come back, with what
+// was given by hand that went with it.
+type modelRemoval struct {
+	account *modelAccount
+	user    int
+	member  *modelMember
+	id      string // of the removal
+	hand    map[*modelApplication]map[*modelAccount]bool
 }
 
 type modelApplication struct {
@@ -38,6 +50,22 @@ func (f *assigner) stands(user int, a *modelAccount) bool {
 	return a.members[user] != nil || a.deletion == "" && f.granted(user, a)
 }
 
+// leadsResting is leads, whether or not the access rests.
+func (f *assigner) leadsResting(a *modelAccount, m *modelMember) bool {
+	return m != nil && m.active && a.deletion == "" &&
+		(a.access == backoffice.AccessAlways || m.granted && (m.ends.IsZero() || m.ends.After(f.now())))
+}
+
+// tied reports whether anything ties a user to an account, be it that it rests.
+func (f *assigner) tied(user int, a *modelAccount) bool {
+	for up := a.parent; up != nil; up = up.parent {
+		if f.leadsResting(up, up.members[user]) {
+			return true
+		}
+	}
+	return a.members[user] != nil
+}
+
 func (p *modelApplication) path(a *modelAccount) backoffice.AssignmentPath {
 	settled, is := p.at[a]
 	switch {
@@ -53,13 +81,85 @@ func (p *modelApplication) path(a *modelAccount) backoffice.AssignmentPath {
 	return backoffice.ByHand
 }
 
-// keep gives everybody who stands in an account the application by hand.
+// keep gives everybody whom something ties to an account the application by hand,
+// and who would be tied to it again when they come back.
 func (f *assigner) keep(p *modelApplication, a *modelAccount) {
 	for user := range f.users {
-		if f.stands(user, a) {
+		if f.tied(user, a) {
 			p.hand[modelHand{a, user}] = true
+			continue
+		}
+		for i := len(f.taken) - 1; i >= 0; i-- {
+			r := f.taken[i]
+			if r.user == user && (r.account == a || a.below(r.account) && f.leadsResting(r.account, r.member)) {
+				f.forget(p, a, user)
+				r.add(p, a)
+				break
+			}
 		}
 	}
+}
+
+func (r *modelRemoval) add(p *modelApplication, a *modelAccount) {
+	if r.hand[p] == nil {
+		r.hand[p] = map[*modelAccount]bool{}
+	}
+	r.hand[p][a] = true
+}
+
+// forget takes an application in an account out of what comes back to a user.
+func (f *assigner) forget(p *modelApplication, a *modelAccount, user int) {
+	for _, r := range f.taken {
+		if r.user == user {
+			delete(r.hand[p], a)
+		}
+	}
+}
+
+// take removes a user from an account.
+func (f *assigner) take(a *modelAccount, user int) {
+	f.clock.Add(time.Second) // what goes at one instant comes back together
+	defer f.clock.Add(time.Second)
+	f.away(a, user)
+	r := &modelRemoval{account: a, user: user, member: a.members[user], hand: map[*modelApplication]map[*modelAccount]bool{}}
+	removal, err := f.s.RemoveMember(ctx, backoffice.CommandLine(), a.ID, f.users[user].ID)
+	f.outcome("remove a member", err, "")
+	r.id = removal
+	delete(a.members, user)
+	for _, p := range f.apps {
+		for h := range p.hand {
+			if h.user == user && h.account.deletion == "" && !f.tied(user, h.account) {
+				r.add(p, h.account)
+			}
+		}
+	}
+	f.taken = append(f.taken, r)
+	f.sweep()
+	f.compareApplications()
+}
+
+// away drops what came back, or was overtaken by another removal.
+func (f *assigner) away(a *modelAccount, user int) {
+	f.taken = slices.DeleteFunc(f.taken, func(r *modelRemoval) bool { return r.account == a && r.user == user })
+}
+
+// giveBack takes a removal back.
+func (f *assigner) giveBack(r *modelRemoval) {
+	if r.account.deletion != "" {
+		return
+	}
+	f.outcome("undo", f.s.RestoreMember(ctx, backoffice.CommandLine(), r.account.ID, f.users[r.user].ID, r.id), "")
+	r.account.members[r.user] = r.member
+	for p, at := range r.hand {
+		for a := range at {
+			if a.deletion != "" || f.tied(r.user, a) {
+				p.hand[modelHand{a, r.user}] = true
+			}
+		}
+	}
+	f.away(r.account, r.user)
+	f.sweep()
+	f.compareApplications()
 }
 
 func (f *assigner) setReach(p *modelApplication, auto, byDefault bool) {
@@ -84,11 +184,12 @@ func (f *assigner) setReach(p *modelApplication, auto, byDefault bool) {
 func (f *assigner) sweep() {
 	for _, p := range f.apps {
 		for h := range p.hand {
-			if h.account.deletion == "" && !f.stands(h.user, h.account) {
+			if h.account.deletion == "" && !f.tied(h.user, h.account) {
 				delete(p.hand, h)
 			}
 		}
 	}
+	f.taken = slices.DeleteFunc(f.taken, func(r *modelRemoval) bool { return r.account.members[r.user] != nil })
 }
 
 func (f *assigner) endDefault(but *modelApplication) {
@@ -117,7 +218,7 @@ func (f *assigner) assign() {
 		}
 		return ""
 	}
-	switch f.random.IntN(12) {
+	switch f.random.IntN(16) {
 	case 0:
 		on := f.random.IntN(2) == 0
 		if f.outcome("environment", f.s.SetAutoAssigned(ctx, cmd, p.ID, on), missing(false)) && on != p.AutoAssigned {
@@ -166,6 +267,7 @@ func (f *assigner) assign() {
 			delete(p.at, a)
 			for i := range f.users {
 				delete(p.hand, modelHand{a, i})
+				f.forget(p, a, i)
 			}
 			if p.ReachesAll() {
 				p.at[a] = modelAssignment{without: true}
@@ -197,29 +299,48 @@ func (f *assigner) assign() {
 		if f.outcome("take", f.s.TakeApplication(ctx, cmd, a.ID, p.ID, f.users[user].ID), want) {
 			delete(p.hand, h)
 		}
-	case 11: // taken out of the account, and back by undo: everything is as it was
-		m := a.members[user]
-		if m == nil {
+	case 11: // taken out of an account, to come back by undo
+		if a.members[user] != nil && len(f.taken) < 4 {
+			f.take(a, user)
+		}
+	case 12:
+		if len(f.taken) > 0 {
+			f.giveBack(f.taken[f.random.IntN(len(f.taken))])
+		}
+	case 13, 14, 15: // access rests, or comes back
+		for _, h := range f.above() {
+			if f.random.IntN(2) == 0 {
+				continue
+			}
+			m := h.account.members[h.user]
+			if f.random.IntN(2) == 0 {
+				if f.outcome("disable", f.s.SetMemberDisabled(ctx, cmd, h.account.ID, f.users[h.user].ID, !m.disabled), "") {
+					m.disabled = !m.disabled
+				}
+			} else if f.outcome("ability", f.s.SetReseller(ctx, cmd, h.account.ID, !h.account.reseller), "") {
+				h.account.reseller = !h.account.reseller
+			}
 			return
 		}
-		removal, err := f.s.RemoveMember(ctx, cmd, a.ID, f.users[user].ID)
-		f.outcome("remove a member", err, "")
-		delete(a.members, user)
-		before := map[*modelApplication]map[modelHand]bool{}
-		for _, p := range f.apps {
-			before[p] = map[modelHand]bool{}
-			for h := range p.hand {
-				before[p][h] = true
+	}
+}
+
+// above are the memberships that lead into accounts, or would, in which something
+// was given by hand to who has no other way there.
+func (f *assigner) above() (list []modelHand) {
+	for user := range f.users {
+		for _, a := range f.accounts {
+			if a.deletion != "" || a.members[user] != nil || !slices.ContainsFunc(f.apps, func(p *modelApplication) bool { return p.hand[modelHand{a, user}] }) {
+				continue
+			}
+			for up := a.parent; up != nil; up = up.parent {
+				if f.leadsResting(up, up.members[user]) {
+					list = append(list, modelHand{up, user})
+				}
 			}
 		}
-		f.sweep()
-		f.compareApplications()
-		f.outcome("undo", f.s.RestoreMember(ctx, cmd, a.ID, f.users[user].ID, removal), "")
-		a.members[user] = m
-		for p, hand := range before {
-			p.hand = hand
-		}
 	}
+	return list
 }
 
 // compareApplications holds every user, account and application to the model.
@@ -311,11 +432,28 @@ func (f *assigner) compareApplications() {
 			f.fatal("users: %+v, %v", page, err)
 		}
 		users := page.Rows
+		hand := int64(0)
 		for i, u := range f.users {
 			want := p.path(a) != "" && f.stands(i, a) && (p.path(a).ReachesAll() || p.hand[modelHand{a, i}])
 			if slices.ContainsFunc(users, func(x backoffice.ApplicationUser) bool { return x.UserID == u.ID }) != want {
 				f.fatal("%s is among the users of %s in %s: %+v, and the model says %v", u.Email, p.Name, a.Name, users, want)
 			}
+			if want {
+				hand++
+			}
+		}
+		if p.path(a) != backoffice.ByHand {
+			continue
+		}
+		if j := slices.IndexFunc(had, func(x backoffice.AccountApplication) bool { return x.ID == p.ID }); had[j].Users != hand {
+			f.fatal("%d users of %s have %s, and the model says %d", had[j].Users, a.Name, p.Name, hand)
+		}
+		among, err := f.s.ApplicationAccounts(ctx, p.Application, "", "")
+		if err != nil {
+			f.fatal("accounts of %s: %v", p.Name, err)
+		}
+		if j := slices.IndexFunc(among.Rows, func(x backoffice.ApplicationAccount) bool { return x.Account.Key == a.Key }); j >= 0 && among.Rows[j].Users != hand {
+			f.fatal("%d users of %s have %s as its page says, and the model says %d", among.Rows[j].Users, a.Name, p.Name, hand)
 		}
 	}
 }

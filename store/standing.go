@@ -21,16 +21,23 @@ const (
 	grantTables = ` memberships m CROSS JOIN accounts x LEFT JOIN grants g ON g.membership_key = m.key `
 	grantJoin   = ` x.key = m.account_key `
 	// lies is the condition that account a lies below account x, at any depth.
-	lies = ` a.parent_key IS NOT NULL AND a.path >= x.path || x.key || '/' AND a.path < x.path || x.key || '0' AND a.deleted_at IS NULL `
+	lies = liesBinned + `AND a.deleted_at IS NULL `
+	// liesBinned leaves out whether a is in the bin.
+	liesBinned = ` a.parent_key IS NOT NULL AND a.path >= x.path || x.key || '/' AND a.path < x.path || x.key || '0' `
 )
 
 // grants is the condition that membership m in account x leads into what lies
 // below x at the instant $n: it was accepted and is not switched off, it was
 // given access that has not ended or all of x have it, and x manages sub-accounts.
 func grants(n int) string {
-	at := "$" + strconv.Itoa(n)
-	return grantJoin + ` AND x.is_reseller AND x.deleted_at IS NULL AND m.status = 'activated' AND NOT m.disabled
-		AND (x.sub_access = 'always' OR g.ends_at = 0 OR g.ends_at > ` + at + `) `
+	return grantJoin + ` AND x.is_reseller AND NOT m.disabled AND ` + given("m", n)
+}
+
+// given is that condition whether or not the access rests: because m, which may be
+// what is kept of a membership, is switched off, or because x does not manage
+// sub-accounts.
+func given(m string, n int) string {
+	return ` x.deleted_at IS NULL AND ` + m + `.status = 'activated' AND (x.sub_access = 'always' OR g.ends_at = 0 OR g.ends_at > $` + strconv.Itoa(n) + `) `
 }
 
 // selectStanding is how a user, $1, stands in an account outside of the bin, $2,
