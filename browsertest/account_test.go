@@ -182,28 +182,28 @@ func TestWithoutScript(t *testing.T) {
 	w.staffed()
 	p := w.tab(t, tabOptions{noScript: true})
 	p.signIn("ada.weber@kontor.example", passphrase)
-	p.run(chromedp.WaitVisible(".bar-user", chromedp.ByQuery))
+	p.there(".bar-user")
 	p.open("/backoffice/accounts/new")
 	p.fill("main form input[name=name]", "Nord Group")
 	p.fill("main form input[name=id]", "nord")
 	p.click("main form button[type=submit]")
-	p.run(chromedp.WaitVisible("#details", chromedp.ByQuery))
+	p.there("#details")
 
 	p.open("/backoffice/accounts/nord/metadata")
 	p.fill("form[action$='/metadata'] input[name=key]", "plan")
 	p.fill("form[action$='/metadata'] input[name=value]", `"team"`)
 	p.click("form[action$='/metadata'] button[type=submit]:not([name=view_json])")
-	p.run(chromedp.WaitVisible("#engagement, #details", chromedp.ByQuery))
+	p.there("#engagement, #details")
 	if a, err := w.store.Account(ctx, "nord"); err != nil || a.Metadata != `{"plan":"team"}` {
 		t.Errorf("metadata: %q, %v", a.Metadata, err)
 	}
 
 	p.open("/backoffice/accounts?q=nord&sort=name")
-	p.run(chromedp.WaitVisible("#accounts-list tbody input[name=id][value=nord]", chromedp.ByQuery))
+	p.there("#accounts-list tbody input[name=id][value=nord]")
 	p.open("/backoffice/accounts/nord/deletion")
 	p.fill("#confirm-name", "Nord Group")
 	p.click("#deletion button[type=submit]")
-	p.run(chromedp.WaitVisible(".toast-line form button", chromedp.ByQuery))
+	p.there(".toast-line form button")
 	if _, err := w.store.Account(ctx, "nord"); err == nil {
 		t.Error("the account is still there")
 	}

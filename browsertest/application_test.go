@@ -236,30 +236,28 @@ func TestApplicationsWithoutScript(t *testing.T) {
 		}
 	}
 	p := w.tab(t, tabOptions{width: 380, height: 800, noScript: true})
-	click := func(selector string) { p.run(chromedp.Click(selector, chromedp.ByQuery)) }
-	there := func(selector string) { p.run(chromedp.WaitVisible(selector, chromedp.ByQuery)) }
-	p.run(chromedp.Navigate(w.url + "/backoffice/accounts/nord/applications/new"))
-	p.run(chromedp.SendKeys("#assign-q", "wiki", chromedp.ByQuery))
-	click("#assignable li:first-child input") // Books, which the search would leave out
-	click(".find button")
-	there("#assignable li:nth-child(2)")
-	click("#assignable li:nth-child(2) input")
-	click("#assign-form .actions button[type=submit]")
-	there("#applications li:nth-child(2)")
-	click("#applications li:first-child .icon-btn") // ⋮ leads to the page with the same acts
-	there("#application-users")
-	click(`.app-head a[href*="auto-assignment"]`)
-	click("#auto-assignment-form button[type=submit]")
-	there("#fixed")
+	p.open("/backoffice/accounts/nord/applications/new")
+	p.fill("#assign-q", "wiki")
+	p.click("#assignable li:first-child input") // Books, which the search would leave out
+	p.click(".find button")
+	p.wait(`location.search.includes("q=wiki") && document.querySelectorAll("#assignable li").length === 2`)
+	p.click("#assignable li:nth-child(2) input")
+	p.click("#assign-form .actions button[type=submit]")
+	p.there("#applications li:nth-child(2)")
+	p.click("#applications li:first-child .icon-btn") // ⋮ leads to the page with the same acts
+	p.there("#application-users")
+	p.click(`.app-head a[href*="auto-assignment"]`)
+	p.click("#auto-assignment-form button[type=submit]")
+	p.there("#fixed")
 	a, err := w.store.Applications(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.run(chromedp.Navigate(w.url + "/backoffice/applications/" + a[0].ID))
-	click("#active-switch")
-	there("#active-switch[aria-checked=true]")
-	click("#auto-switch")
-	there("#auto-assignment-form")
-	click("#auto-assignment-form button[type=submit]")
-	there("#auto-switch[aria-checked=true]")
+	p.open("/backoffice/applications/" + a[0].ID)
+	p.click("#active-switch")
+	p.there("#active-switch[aria-checked=true]")
+	p.click("#auto-switch")
+	p.there("#auto-assignment-form")
+	p.click("#auto-assignment-form button[type=submit]")
+	p.there("#auto-switch[aria-checked=true]")
 }

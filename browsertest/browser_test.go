@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -72,6 +73,22 @@ type site struct {
 	letters []backoffice.Letter // in the mailbox of development
 }
 
+// late has every page wait for STEWARD_TEST_LATE ("500ms") before it is answered:
+// a journey that goes on before what it did is done passes on a quick machine,
+// and fails so.
+func late(t *testing.T, h http.Handler) http.Handler {
+	wait, err := time.ParseDuration(cmp.Or(os.Getenv("STEWARD_TEST_LATE"), "0"))
+	if err != nil {
+		t.Fatalf("STEWARD_TEST_LATE: %v", err)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/static/") {
+			time.Sleep(wait)
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
 // newSite serves a fresh database. as is who is signed in; nil for the real
 // sign-in.
 func newSite(t *testing.T, as *backoffice.Actor) *site {
@@ -93,7 +110,7 @@ func newSite(t *testing.T, as *backoffice.Actor) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Config.Handler = h
+	server.Config.Handler = late(t, h)
 	server.Start()
 	t.Cleanup(server.Close)
 	w.url = server.URL
@@ -239,14 +256,43 @@ func (p *tab) text(selector string) string {
 	return strings.Join(strings.Fields(eval[string](p, fmt.Sprintf("document.querySelector(%q).innerText", selector))), " ")
 }
 
+// there waits until the first element that matches can be seen.
+func (p *tab) there(selector string) {
+	p.t.Helper()
+	p.wait(fmt.Sprintf("document.querySelector(%q)?.checkVisibility({visibilityProperty: true})", selector))
+}
+
+// still waits until the first element that matches can be seen and lies where it
+// lay before: what is pressed while a page is still put together, as happens on
+// a busy machine, is something else.
+func (p *tab) still(selector string) {
+	p.t.Helper()
+	place := fmt.Sprintf(`(r => [r.x, r.y, r.width, r.height, location.href, performance.timeOrigin].join())(document.querySelector(%q).getBoundingClientRect())`, selector)
+	before, end := "", time.Now().Add(15*time.Second)
+	for ; time.Now().Before(end); time.Sleep(30 * time.Millisecond) {
+		p.there(selector)
+		var now string
+		if err := chromedp.Run(p.ctx, chromedp.Evaluate(place, &now)); err != nil {
+			now = "" // the page was just replaced: once more, and "there" says when there is no end to it
+		}
+		if now != "" && now == before {
+			return
+		}
+		before = now
+	}
+	p.t.Fatalf("%s never lies still", selector)
+}
+
 func (p *tab) click(selector string) {
 	p.t.Helper()
+	p.still(selector)
 	p.run(chromedp.Click(selector, chromedp.ByQuery, chromedp.NodeVisible))
 }
 
 func (p *tab) fill(selector, value string) {
 	p.t.Helper()
-	p.run(chromedp.WaitVisible(selector, chromedp.ByQuery), chromedp.Evaluate(`document.querySelector("`+selector+`").value = ""`, nil), chromedp.SendKeys(selector, value, chromedp.ByQuery))
+	p.there(selector)
+	p.run(chromedp.Evaluate(`document.querySelector("`+selector+`").value = ""`, nil), chromedp.SendKeys(selector, value, chromedp.ByQuery))
 }
 
 // picture writes a PNG of the whole page.

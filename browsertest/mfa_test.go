@@ -32,7 +32,7 @@ func newNamedSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Config.Handler = h
+	server.Config.Handler = late(t, h)
 	server.Start()
 	t.Cleanup(server.Close)
 	w.url = public.String()

@@ -109,14 +109,14 @@ func TestSignInWithoutScript(t *testing.T) {
 	p.fill("#email", "ada.weber@kontor.example")
 	p.fill("#password", passphrase)
 	p.click("#sign-in-form button")
-	p.run(chromedp.WaitVisible("#password-form", chromedp.ByQuery))
+	p.there("#password-form")
 	p.fill("#current", passphrase)
 	p.fill("#password", "seven-brass-kettles")
 	p.fill("#again", "seven-brass-kettles")
 	p.click("#password-form button[type=submit]")
-	p.run(chromedp.WaitVisible("#session-table", chromedp.ByQuery))
+	p.there("#session-table")
 	p.click("#session-table tbody button")
-	p.run(chromedp.WaitVisible("#sign-in-form", chromedp.ByQuery))
+	p.there("#sign-in-form")
 }
 
 // TestStaffPages looks at the pages of staff, and of who is not signed in, as

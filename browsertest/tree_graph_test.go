@@ -329,10 +329,11 @@ func TestTreeGraphWithoutScript(t *testing.T) {
 	p := w.tab(t, tabOptions{noScript: true})
 	p.open(graphPage + "12")
 	p.click(`[data-node="acc-9-000001"] [data-knob]`)
-	p.run(chromedp.WaitVisible(`[data-node="acc-9-000001"][aria-expanded="true"]`, chromedp.ByQuery))
+	p.there(`[data-node="acc-9-000001"][aria-expanded="true"]`)
 	p.click(`[data-node="acc-9-000001"] .node-box`)
-	p.run(chromedp.WaitVisible(`.canvas-card h2`, chromedp.ByQuery))
-	p.run(chromedp.SendKeys("#graph-q", "cedar"+kb.Enter, chromedp.ByQuery), chromedp.WaitVisible(`.node-found`, chromedp.ByQuery))
+	p.there(`.canvas-card h2`)
+	p.run(chromedp.SendKeys("#graph-q", "cedar"+kb.Enter, chromedp.ByQuery))
+	p.there(`.node-found`)
 }
 
 // TestTreeGraphFrames reports how many frames take long while 600 nodes are moved.
