@@ -22,6 +22,9 @@ type NewMember struct {
 	Message string   // goes into the mail
 	Invite  bool     // send an invitation; otherwise the user is added silently
 	Access  bool     // to all that lies below the account, too
+	// Applications are the IDs of applications of the account that they are given by
+	// hand.
+	Applications []string
 }
 
 // Invitation is the offer by mail to join an account.

@@ -22,6 +22,7 @@ var everyPage = []string{
 	"/backoffice/users?sort=-visits&active=30d&status=activated",
 	"/backoffice/users?q=zzzz",
 	"/backoffice/users/new",
+	"/backoffice/users/new?account={id}",
 	"/backoffice/users/{user}",
 	"/backoffice/users/{user}/details",
 	"/backoffice/users/{user}/metadata",

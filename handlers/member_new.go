@@ -42,6 +42,9 @@ func (s *server) showNewMember(c *call) error {
 func (s *server) renderNewMember(c *call, status int, f views.NewMemberForm) error {
 	f.MailOff = s.Mail == ""
 	var err error
+	if f.Mine, err = c.store().AccountApplications(c.ctx(), f.Account.Key); err != nil {
+		return err
+	}
 	if f.Page, err = c.page("Add user", views.PartAccounts); err != nil {
 		return err
 	}
@@ -66,7 +69,10 @@ func (s *server) addMember(c *call) error {
 	if err != nil {
 		return err
 	}
-	n := backoffice.NewMember{Email: strings.TrimSpace(form["email"]), Message: form["message"], Roles: slices.Clone(posted["role"]), Invite: form["how"] != "silent"}
+	if len(posted["application"]) > backoffice.MaxApplications {
+		return errTwice
+	}
+	n := backoffice.NewMember{Email: strings.TrimSpace(form["email"]), Message: form["message"], Roles: slices.Clone(posted["role"]), Applications: slices.Clone(posted["application"]), Invite: form["how"] != "silent"}
 	var u backoffice.User
 	if n.Invite {
 		u, err = c.store().InviteUser(c.ctx(), c.actor, a.ID, n, auth.InvitationToken.New)

@@ -226,9 +226,13 @@ func (s *server) showBinnedUsers(c *call) error {
 	return c.render(http.StatusOK, page, views.BinnedUsersPage(scene))
 }
 
+// showNewUser offers the default roles; htmx asks for what follows the account anew
+// when that is named, with what was chosen so far.
 func (s *server) showNewUser(c *call) error {
-	scene := views.NewUserScene{Invite: true, Chosen: map[string]bool{}, Account: c.QueryParam("account")}
-	return c.renderNewUser(http.StatusOK, scene, true)
+	q := c.QueryParams()
+	scene := views.NewUserScene{Invite: true, Chosen: chosen(q["role"]), Account: strings.TrimSpace(q.Get("account"))}
+	scene.Applications.Chosen = q["application"]
+	return c.renderNewUser(http.StatusOK, scene, !q.Has("shown"))
 }
 
 func (c *call) renderNewUser(status int, scene views.NewUserScene, fresh bool) error {
@@ -236,7 +240,18 @@ func (c *call) renderNewUser(status int, scene views.NewUserScene, fresh bool) e
 	if scene.Page, err = c.page("Create user", views.PartUsers); err != nil {
 		return err
 	}
-	if scene.Roles, err = c.store().RolesToGive(c.ctx()); err != nil {
+	if scene.Account != "" {
+		if scene.Named, err = c.store().Account(c.ctx(), scene.Account); err != nil && !errors.Is(err, backoffice.ErrNotFound) {
+			return err
+		}
+	}
+	scene.Applications.Base, scene.Applications.Problem = c.s.base, scene.Problems["applications"]
+	if scene.Named.ID == "" {
+		scene.Roles, err = c.store().RolesToGive(c.ctx())
+	} else if scene.Roles, err = c.store().GrantableRoles(c.ctx(), scene.Named); err == nil {
+		scene.Applications.Rows, err = c.store().AccountApplications(c.ctx(), scene.Named.Key)
+	}
+	if err != nil {
 		return err
 	}
 	if fresh {
@@ -244,11 +259,11 @@ func (c *call) renderNewUser(status int, scene views.NewUserScene, fresh bool) e
 			scene.Chosen[r.Key] = r.Default
 		}
 	}
-	return c.render(status, scene.Page, views.CreateUserPage(scene))
+	return c.render(status, scene.Page, views.CreateUserPage(scene), section{views.NewUserAccountID, views.NewUserAccount(scene)})
 }
 
 func (s *server) createUser(c *call) error {
-	f, err := c.fields("email", "name", "account", "invite")
+	f, err := c.fields("email", "name", "account", "invite", "show")
 	if err != nil {
 		return err
 	}
@@ -256,21 +271,30 @@ func (s *server) createUser(c *call) error {
 	if err != nil {
 		return err
 	}
+	ids := form["application"]
+	if len(ids) > backoffice.MaxApplications {
+		return errTwice
+	}
 	var mint backoffice.Mint
 	if f["invite"] == "yes" {
 		mint = auth.InvitationToken.New
 	}
-	u, err := c.store().CreateUser(c.ctx(), c.actor, store.CreatedUser{Email: f["email"], Name: f["name"], AccountID: f["account"], Roles: form["role"]}, mint)
+	typed := views.NewUserScene{Email: f["email"], Name: f["name"], Account: strings.TrimSpace(f["account"]), Chosen: chosen(form["role"]), Invite: mint != nil}
+	typed.Applications.Chosen = ids
+	if f["show"] != "" {
+		return c.renderNewUser(http.StatusOK, typed, false)
+	}
+	u, err := c.store().CreateUser(c.ctx(), c.actor, store.CreatedUser{Email: typed.Email, Name: typed.Name, AccountID: typed.Account, Roles: form["role"], Applications: ids}, mint)
 	var problems backoffice.Problems
 	if errors.As(err, &problems) {
-		return c.renderNewUser(http.StatusUnprocessableEntity, views.NewUserScene{Email: f["email"], Name: f["name"], Account: f["account"],
-			Chosen: chosen(form["role"]), Invite: mint != nil, Problems: problems}, false)
+		typed.Problems = problems
+		return c.renderNewUser(http.StatusUnprocessableEntity, typed, false)
 	}
 	if err != nil {
 		return err
 	}
 	toast := "The user was created."
-	if mint != nil && f["account"] != "" {
+	if mint != nil && typed.Account != "" {
 		toast = "The user was created and invited."
 	}
 	return c.saved(userPath(u.ID), ui.ToastProps{Text: toast}, nil)

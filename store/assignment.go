@@ -298,13 +298,7 @@ func (s *Store) GiveApplication(ctx context.Context, actor backoffice.Actor, acc
 		if err != nil || path.ReachesAll() {
 			return err
 		}
-		n, err := t.exec(`INSERT INTO user_applications (account_key, application_key, user_key, created_at) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (account_key, application_key, user_key) DO UPDATE SET rests_at = NULL, created_at = $4 WHERE user_applications.rests_at IS NOT NULL`,
-			account.Key, a.Key, u.Key, t.now.UnixMicro())
-		if err != nil || n == 0 {
-			return err
-		}
-		return t.record(event{action: "user.application-given", kind: "user", id: u.ID, name: userLabel(u.Name, u.Email), accountKey: account.Key, after: map[string]any{"application": a.Name}})
+		return t.giveByHand(account, a, u)
 	})
 }
 

@@ -81,11 +81,12 @@ type member struct {
 	roles   []storedRole
 	mint    backoffice.Mint // nil: added silently
 	access  bool            // to what lies below the account
+	given   []backoffice.Application
 }
 
 // InviteUser adds somebody to an account and sends an invitation; mint makes its
 // link. An address that is no user's yet becomes one. Errors: ErrNotFound,
-// ErrForbidden, Problems (email, roles, message).
+// ErrForbidden, Problems (email, roles, applications, message).
 func (s *Store) InviteUser(ctx context.Context, actor backoffice.Actor, accountID string, n backoffice.NewMember, mint backoffice.Mint) (backoffice.User, error) {
 	return s.addUser(ctx, actor, accountID, n, mint)
 }
@@ -127,6 +128,11 @@ func (s *Store) addUser(ctx context.Context, actor backoffice.Actor, accountID s
 				return err
 			}
 			problems.Add("roles", err.Error())
+		}
+		if m.given, err = t.applicationsToGive(a.Key, n.Applications); isRefusal(err) {
+			problems.Add("applications", err.Error())
+		} else if err != nil {
+			return err
 		}
 		if problems["email"] == "" {
 			if why, err := t.cannotJoin(a.Key, m.email); err != nil {
@@ -199,7 +205,15 @@ func (t *tx) addMember(a backoffice.Account, m member) (backoffice.User, error) 
 			return u, err
 		}
 	}
-	return u, t.record(e)
+	if err := t.record(e); err != nil {
+		return u, err
+	}
+	for _, given := range m.given {
+		if err := t.giveByHand(a, given, u); err != nil {
+			return u, err
+		}
+	}
+	return u, nil
 }
 
 // addFirstUser adds the primary user to a new account, with the roles of a first

@@ -80,11 +80,11 @@ const usersOfApplication = `SELECT ua.user_key FROM user_applications ua JOIN ap
 // those of their memberships and in the nearest that grants lead into; more says
 // that there are others. Inactive ones are included.
 func (s *Store) ApplicationsOf(ctx context.Context, userKey int64) (list []backoffice.UserApplication, more bool, err error) {
-	open, more, err := s.Standings(ctx, userKey, "")
+	in, more, err := standings(ctx, s.query(), s.Now(), userKey, "")
 	if err != nil {
 		return nil, false, err
 	}
-	for _, standing := range open {
+	for _, standing := range in {
 		here, err := s.UserApplications(ctx, userKey, standing.Account.Key)
 		if err != nil {
 			return nil, false, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -297,12 +298,15 @@ func (t *tx) moveRole(u backoffice.User, key string, give bool) (string, error) 
 type CreatedUser struct {
 	Email, Name string
 	AccountID   string   // "": in no account yet
-	Roles       []string // keys; for none, the default ones
+	Roles       []string // keys
+	// Applications are the IDs of applications of the account that the user is given
+	// by hand.
+	Applications []string
 }
 
 // CreateUser makes a user and, where an account is named, puts them into it: with
 // an invitation whose link mint makes, or silently where it is nil. Errors:
-// ErrForbidden, Problems (email, name, account, roles).
+// ErrForbidden, Problems (email, name, account, roles, applications).
 func (s *Store) CreateUser(ctx context.Context, actor backoffice.Actor, n CreatedUser, mint backoffice.Mint) (u backoffice.User, err error) {
 	var problems backoffice.Problems
 	email, err := backoffice.ParseEmail(n.Email)
@@ -319,6 +323,8 @@ func (s *Store) CreateUser(ctx context.Context, actor backoffice.Actor, n Create
 		}
 		var account backoffice.Account
 		var roles []storedRole
+		var given []backoffice.Application
+		problems := maps.Clone(problems)
 		if n.AccountID != "" {
 			var err error
 			if account, err = t.account(n.AccountID); errors.Is(err, backoffice.ErrNotFound) {
@@ -332,6 +338,15 @@ func (s *Store) CreateUser(ctx context.Context, actor backoffice.Actor, n Create
 			} else if len(roles) == 0 {
 				problems.Add("roles", "Choose at least one role.")
 			}
+			if account.Key != 0 {
+				if given, err = t.applicationsToGive(account.Key, n.Applications); isRefusal(err) {
+					problems.Add("applications", err.Error())
+				} else if err != nil {
+					return err
+				}
+			}
+		} else if len(n.Applications) > 0 {
+			problems.Add("applications", "Name the account in which they get them.")
 		}
 		if problems["email"] == "" {
 			if _, err := readUser(t.ctx, t, selectUserByEmail, string(email)); err == nil {
@@ -350,7 +365,7 @@ func (s *Store) CreateUser(ctx context.Context, actor backoffice.Actor, n Create
 		if err := t.recordUser("user.created", u, nil, map[string]any{"email": u.Email}); err != nil || n.AccountID == "" {
 			return err
 		}
-		_, err := t.addMember(account, member{email: email, roles: roles, mint: mint})
+		_, err := t.addMember(account, member{email: email, roles: roles, mint: mint, given: given})
 		return err
 	})
 	return u, err

@@ -21,7 +21,8 @@ type NewMemberForm struct {
 	Ancestors []backoffice.AccountRef
 	Roles     []backoffice.Role // that can be given
 	New       backoffice.NewMember
-	MailOff   bool // nothing sends mail
+	Mine      []backoffice.AccountApplication // that the account has
+	MailOff   bool                            // nothing sends mail
 	Problems  backoffice.Problems
 }
 
@@ -71,7 +72,7 @@ func NewMemberPage(f NewMemberForm) templ.Component {
 		var templ_7745c5c3_Var2 templ.SafeURL
 		templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(f.action()))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/member_new.templ`, Line: 31, Col: 75}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `views/member_new.templ`, Line: 32, Col: 75}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
 		if templ_7745c5c3_Err != nil {
@@ -207,6 +208,10 @@ func newMemberFields(f NewMemberForm) templ.Component {
 			return nil
 		})
 		templ_7745c5c3_Err = ui.Picks("member-roles", "Roles", f.Problems["roles"]).Render(templ.WithChildren(ctx, templ_7745c5c3_Var6), templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = memberApplications(MemberApplications{Base: f.Page.Base, Rows: f.Mine, Chosen: f.New.Applications, Problem: f.Problems["applications"]}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"steward/backoffice"
 	"steward/views/ui"
 )
@@ -152,10 +154,36 @@ type UserDeletionScene struct {
 type NewUserScene struct {
 	Page                 Page
 	Email, Name, Account string
+	Named                backoffice.Account // that has the ID Account; zero: none has
 	Chosen               map[string]bool
 	Invite               bool
 	Roles                []backoffice.Role
+	Applications         MemberApplications
 	Problems             backoffice.Problems
+}
+
+// NewUserAccountID is the part of the form that follows the account.
+const NewUserAccountID = "new-user-account"
+
+func (s NewUserScene) accountField() ui.FieldProps {
+	path := s.Page.Link(UsersPath + "/new")
+	return ui.FieldProps{ID: "account", Name: "account", Label: "Account ID", Value: s.Account, Problem: s.Problems["account"], Optional: true, MaxLength: 128,
+		Help: "Left empty, the user is in no account yet.", Attrs: templ.Attributes{"spellcheck": "false", "hx-get": path, "hx-trigger": "input changed delay:200ms", "hx-target": "#" + NewUserAccountID, "hx-swap": "outerHTML",
+			"hx-include": "#" + NewUserAccountID + " input", "hx-sync": "this:replace"}}
+}
+
+func (s NewUserScene) rolesLegend() string {
+	if s.Named.ID == "" {
+		return "Roles in this account"
+	}
+	return "Roles in " + s.Named.Name
+}
+
+func (s NewUserScene) noApplications() string {
+	if s.Account == "" {
+		return "Name an account: those that it has can be given here."
+	}
+	return "There is no account with this ID."
 }
 
 // BinnedUsersScene is the bin of users.
