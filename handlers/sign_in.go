@@ -340,7 +340,7 @@ func (s *server) showChoice(c *call) error {
 	if err != nil {
 		return err
 	}
-	choice := views.Choice{User: p.User, Accounts: p.Facts.Accounts, More: p.More, Invited: invited, Query: clippedQuery(c.QueryParam("q")), Now: s.now()}
+	choice := views.Choice{User: p.User, Accounts: p.Facts.Accounts, More: p.More, Invited: invited, Query: clippedQuery(c.QueryParam("q")), Portal: c.QueryParam("portal") != "", Now: s.now()}
 	if choice.Query != "" {
 		if choice.Accounts, choice.More, err = c.store().Standings(c.ctx(), p.User.Key, choice.Query); err != nil {
 			return err
@@ -349,7 +349,7 @@ func (s *server) showChoice(c *call) error {
 	}
 	if a, waits, err := s.askedFor(c, p.Next); err != nil {
 		return err
-	} else if waits && c.QueryParam("portal") == "" {
+	} else if waits && !choice.Portal {
 		choice.Application = a.Application.Name
 		if choice.Accounts, choice.More, _, err = c.store().EntryAccounts(c.ctx(), p.User.Key, a.Application.Key, choice.Query); err != nil {
 			return err
@@ -368,13 +368,16 @@ func (s *server) showChoice(c *call) error {
 }
 
 func (s *server) takeChoice(c *call) error {
-	form, err := c.fields("account")
+	form, err := c.fields("account", "portal")
 	if err != nil {
 		return err
 	}
 	p, hash, ok, err := s.underWay(c, backoffice.StepChoose, backoffice.StepEnter)
 	if !ok {
 		return err
+	}
+	if form["portal"] != "" {
+		p.Next = "" // not on to the application, which just refused them
 	}
 	for _, standing := range p.Facts.Accounts {
 		if standing.Enters() && standing.Account.ID == form["account"] {
