@@ -70,13 +70,14 @@ func (a Actor) MayGive(account int64, roles []Role) error {
 	return MayGrant(a.Roles, roles)
 }
 
-// HasScope reports whether a token was made for the scope.
+// HasScope reports whether a token was made for the scope, or for one that
+// includes it.
 func (a Actor) HasScope(scope string) bool {
 	if a.Kind != ActorToken {
 		return false
 	}
 	for _, s := range a.Scopes {
-		if s == scope {
+		if Scope(s).Includes(Scope(scope)) {
 			return true
 		}
 	}

@@ -79,6 +79,7 @@ type ApplicationUserFilter struct {
 	Others        bool   // those who could be given it, in place of those who have it
 	After, Before string // the user with this ID
 	Customers     bool   // as the portal may know them: who was invited is an address
+	Limit         int    // how many at most; 0 for as many as a page shows
 }
 
 // ApplicationUsersPage is a page of them by address.

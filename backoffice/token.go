@@ -13,10 +13,21 @@ type Scope string
 const (
 	ScopeVisits   Scope = "visits:write"
 	ScopeAccounts Scope = "accounts:write"
+	// ScopeReadApplications reads applications and who has them; ScopeWriteApplications
+	// assigns them as well.
+	ScopeReadApplications  Scope = "applications:read"
+	ScopeWriteApplications Scope = "applications:write"
 )
 
 // Scopes lists the scopes that exist.
-func Scopes() []Scope { return []Scope{ScopeVisits, ScopeAccounts} }
+func Scopes() []Scope {
+	return []Scope{ScopeVisits, ScopeAccounts, ScopeReadApplications, ScopeWriteApplications}
+}
+
+// Includes reports whether a token of the scope may do what another scope allows.
+func (s Scope) Includes(other Scope) bool {
+	return s == other || s == ScopeWriteApplications && other == ScopeReadApplications
+}
 
 // Label says what a token of the scope may do.
 func (s Scope) Label() string {
@@ -24,7 +35,11 @@ func (s Scope) Label() string {
 	case ScopeVisits:
 		return "Record visits"
 	case ScopeAccounts:
-		return "Create and change accounts"
+		return "Change accounts"
+	case ScopeReadApplications:
+		return "Read applications and who has them"
+	case ScopeWriteApplications:
+		return "Assign applications"
 	}
 	return string(s)
 }

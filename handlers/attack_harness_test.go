@@ -166,7 +166,7 @@ type attacker struct {
 // may reports whether the route is theirs to use.
 func (a attacker) may(e handlers.Entry) bool {
 	if e.Scope != "" {
-		return a.scope == e.Scope
+		return a.scope.Includes(e.Scope)
 	}
 	if e.Portal {
 		return a.runs && (e.Here == "" || a.held.Has(e.Here))

@@ -88,6 +88,25 @@ func (s *Store) ApplicationsByName(ctx context.Context) ([]backoffice.Applicatio
 	return collect(rows, err, scanApplication)
 }
 
+// ApplicationsAfter returns at most n of the environment's applications by name:
+// those behind the one with the ID, or with "" the first ones. next is the ID to go
+// on behind, "" at the end. One that moved to the bin is a position still. Errors:
+// ErrNotFound when there is none with the ID.
+func (s *Store) ApplicationsAfter(ctx context.Context, after string, n int) (list []backoffice.Application, next string, err error) {
+	text, args := selectApplications, []any{n + 1}
+	if after != "" {
+		var key int64
+		if err := s.query().row(ctx, `SELECT key FROM applications WHERE id = $1`, after).Scan(&key); err != nil {
+			return nil, "", err
+		}
+		text, args = text+` AND (p.name_sort, p.key) > (SELECT o.name_sort, o.key FROM applications o WHERE o.key = $2)`, append(args, key)
+	}
+	rows, err := s.query().rows(ctx, text+` ORDER BY p.name_sort, p.key LIMIT $1`, args...)
+	list, err = collect(rows, err, scanApplication)
+	list, _, next = window(list, n, after, "", func(a backoffice.Application) string { return a.ID })
+	return list, next, err
+}
+
 // Applications returns the environment's applications by name, and how many
 // accounts have each.
 func (s *Store) Applications(ctx context.Context) ([]backoffice.ApplicationRow, error) {

@@ -150,7 +150,7 @@ func (s *Store) EntryAccounts(ctx context.Context, userKey, applicationKey int64
 	return open, more, why, err
 }
 
-// assignmentNow finds an account and an application for an act of staff, and how
+// assignmentNow finds an account and an application for an act upon both, and how
 // the one reaches the other; "" where it does not. Errors: ErrNotFound,
 // ErrForbidden.
 func (t *tx) assignmentNow(accountID, applicationID string) (account backoffice.Account, a backoffice.Application, path backoffice.AssignmentPath, err error) {
@@ -169,10 +169,18 @@ func (t *tx) assignmentNow(accountID, applicationID string) (account backoffice.
 
 // mayAssign refuses an actor who may not give applications to users of an account.
 func (t *tx) mayAssign(account int64, here backoffice.Permission) error {
-	if t.actor.Kind == backoffice.ActorStaff {
-		return t.mayStill(backoffice.WriteAllApplications)
+	if t.actor.Kind != backoffice.ActorUser {
+		return t.mayAssignAny()
 	}
 	return t.mayManage(account, backoffice.WriteAllApplications, here)
+}
+
+// mayAssignAny refuses an actor who may not give applications to accounts.
+func (t *tx) mayAssignAny() error {
+	if t.actor.Kind == backoffice.ActorToken {
+		return t.tokenMay(backoffice.ScopeWriteApplications)
+	}
+	return t.mayStill(backoffice.WriteAllApplications)
 }
 
 func pathTo(ctx context.Context, r reader, account, application int64) (path backoffice.AssignmentPath, err error) {
@@ -192,7 +200,7 @@ func (s *Store) AssignApplications(ctx context.Context, actor backoffice.Actor, 
 		return 0, backoffice.Problems{"applications": "Choose at least one application."}
 	}
 	err = s.update(ctx, actor, func(t *tx) error {
-		if err := t.mayStill(backoffice.WriteAllApplications); err != nil {
+		if err := t.mayAssignAny(); err != nil {
 			return err
 		}
 		for _, id := range applicationIDs {
@@ -231,7 +239,7 @@ func (t *tx) assign(account backoffice.Account, a backoffice.Application, auto b
 // ErrNotFound, ErrForbidden.
 func (s *Store) RemoveApplication(ctx context.Context, actor backoffice.Actor, accountID, applicationID string) error {
 	return s.update(ctx, actor, func(t *tx) error {
-		if err := t.mayStill(backoffice.WriteAllApplications); err != nil {
+		if err := t.mayAssignAny(); err != nil {
 			return err
 		}
 		account, a, path, err := t.assignmentNow(accountID, applicationID)

@@ -73,7 +73,10 @@ func (s *Store) ApplicationAccounts(ctx context.Context, a backoffice.Applicatio
 // given it, by address. It is empty for an application that the account does not
 // have.
 func (s *Store) ApplicationUsers(ctx context.Context, accountKey, applicationKey int64, f backoffice.ApplicationUserFilter) (page backoffice.ApplicationUsersPage, err error) {
-	q := s.query()
+	q, n := s.query(), f.Limit
+	if n == 0 {
+		n = backoffice.MembersPerPage
+	}
 	path, err := pathTo(ctx, q, accountKey, applicationKey)
 	if err != nil || path == "" || path.ReachesAll() && f.Others {
 		return page, err
@@ -119,7 +122,7 @@ func (s *Store) ApplicationUsers(ctx context.Context, accountKey, applicationKey
 		where, args = ` AND u.email >`+place, append(args, f.After)
 	}
 	rows, err := q.rows(ctx, `SELECT u.id, u.name, u.email, p.status, p.granted FROM (`+people+`) p JOIN users u ON u.key = p.user_key
-		WHERE u.deleted_at IS NULL AND`+has+`AND `+searched+` LIKE $4 ESCAPE '\'`+where+` ORDER BY u.email`+desc+` LIMIT `+strconv.Itoa(backoffice.MembersPerPage+1), args...)
+		WHERE u.deleted_at IS NULL AND`+has+`AND `+searched+` LIKE $4 ESCAPE '\'`+where+` ORDER BY u.email`+desc+` LIMIT `+strconv.Itoa(n+1), args...)
 	page.Rows, err = collect(rows, err, func(r rowScanner) (v backoffice.ApplicationUser, err error) {
 		if v.Has = !f.Others; v.Has {
 			v.Path = path
@@ -129,7 +132,7 @@ func (s *Store) ApplicationUsers(ctx context.Context, accountKey, applicationKey
 		}
 		return
 	})
-	page.Rows, page.Prev, page.Next = window(page.Rows, backoffice.MembersPerPage, f.After, f.Before, func(v backoffice.ApplicationUser) string { return v.UserID })
+	page.Rows, page.Prev, page.Next = window(page.Rows, n, f.After, f.Before, func(v backoffice.ApplicationUser) string { return v.UserID })
 	return page, err
 }
 

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 
 	"steward/backoffice"
@@ -74,6 +75,9 @@ func TestUsersOfAnApplicationInPages(t *testing.T) {
 		others := walk(backoffice.ApplicationUserFilter{Others: true})
 		if len(others) != n+1 || others[0] != "hana@nord.example" || others[n] != fmt.Sprintf("u%02d@nord.example", n-1) {
 			t.Fatalf("others: %d %v", len(others), others)
+		}
+		if p := list(backoffice.ApplicationUserFilter{Others: true, Limit: n}); len(p.Rows) != n || p.Next != p.Rows[n-1].UserID {
+			t.Fatalf("a longer page: %d, %q", len(p.Rows), p.Next)
 		}
 		if p := list(backoffice.ApplicationUserFilter{Others: true, Query: "U07"}); len(p.Rows) != 1 || p.Rows[0].Email != "u07@nord.example" || p.Rows[0].Has {
 			t.Fatalf("searched: %+v", p)
@@ -186,6 +190,110 @@ func TestFormsOfApplicationsSentTwice(t *testing.T) {
 		}
 		if list, err := s.BinnedApplications(ctx); err != nil || len(list) != 1 || list[0].ID != a.ID || list[0].DeletedBy == "" || !list[0].PurgeAt.After(list[0].DeletedAt) {
 			t.Fatalf("bin: %+v, %v", list, err)
+		}
+	})
+}
+
+func TestApplicationsInPages(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		for _, name := range []string{"wiki", "Books", "äpfel", "Chat", "agenda", "Äcker", "books 2"} {
+			application(t, s, backoffice.Application{Name: name})
+		}
+		want, err := s.ApplicationsByName(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{1, 2, 3, 6, 7, 8} {
+			var have []backoffice.Application
+			after, pages := "", 0
+			for {
+				page, next, err := s.ApplicationsAfter(ctx, after, n)
+				if err != nil || len(page) > n || next != "" && next != page[n-1].ID {
+					t.Fatalf("%d behind %q: %+v, %q, %v", n, after, page, next, err)
+				}
+				have = append(have, page...)
+				if after = next; after == "" {
+					break
+				}
+				if pages++; pages > len(want) {
+					t.Fatal("the pages do not end")
+				}
+			}
+			if !reflect.DeepEqual(have, want) {
+				t.Errorf("in pages of %d: %+v, want %+v", n, have, want)
+			}
+		}
+		// One that moved to the bin is a position still, one that never was is none.
+		if _, err := s.DeleteApplication(ctx, backoffice.CommandLine(), want[2].ID); err != nil {
+			t.Fatal(err)
+		}
+		if page, next, err := s.ApplicationsAfter(ctx, want[2].ID, 10); err != nil || next != "" || !reflect.DeepEqual(page, want[3:]) {
+			t.Errorf("behind the bin: %+v, %q, %v", page, next, err)
+		}
+		if _, _, err := s.ApplicationsAfter(ctx, "nobody", 10); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("behind nobody: %v", err)
+		}
+	})
+}
+
+// A token assigns by its scope, as long as it works, and does nothing else with it.
+func TestTokenAssigns(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		cmd := backoffice.CommandLine()
+		create(t, s, "Nord", "nord", "hana@nord.example")
+		hana := userNamed(t, s, "hana@nord.example")
+		wiki := application(t, s, backoffice.Application{Name: "Wiki", Active: true})
+		made := func(scope backoffice.Scope) backoffice.Actor {
+			t.Helper()
+			token, err := s.MakeToken(ctx, cmd, string(scope), []string{string(scope)}, []byte(scope))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return token.Actor("")
+		}
+		verbs := []func(backoffice.Actor) error{
+			func(a backoffice.Actor) error {
+				_, err := s.AssignApplications(ctx, a, "nord", []string{wiki.ID}, false)
+				return err
+			},
+			func(a backoffice.Actor) error { return s.GiveApplication(ctx, a, "nord", wiki.ID, hana.ID) },
+			func(a backoffice.Actor) error { return s.TakeApplication(ctx, a, "nord", wiki.ID, hana.ID) },
+			func(a backoffice.Actor) error { return s.SetAutoAssignment(ctx, a, "nord", wiki.ID, true) },
+			func(a backoffice.Actor) error { return s.RemoveApplication(ctx, a, "nord", wiki.ID) },
+		}
+		writes := made(backoffice.ScopeWriteApplications)
+		others := []backoffice.Actor{made(backoffice.ScopeReadApplications), made(backoffice.ScopeVisits), made(backoffice.ScopeAccounts), {Kind: backoffice.ActorToken, ID: "nobody", Scopes: writes.Scopes}}
+		refused := func(verb func(backoffice.Actor) error, list ...backoffice.Actor) {
+			t.Helper()
+			for _, other := range list {
+				if err := verb(other); !errors.Is(err, backoffice.ErrForbidden) {
+					t.Errorf("%s %v: %v", other.Name, other.Scopes, err)
+				}
+			}
+		}
+		for i, verb := range verbs {
+			refused(verb, others...)
+			for range 2 {
+				if err := verb(writes); err != nil {
+					t.Errorf("verb %d: %v", i, err)
+				}
+			}
+		}
+		page, err := s.Events(ctx, backoffice.EventFilter{ActorID: writes.ID}, "", 10)
+		if err != nil || len(page.Rows) != 5 || page.Rows[0].Kind != backoffice.ActorToken {
+			t.Errorf("the trail: %+v, %v", page.Rows, err)
+		}
+		refused(func(a backoffice.Actor) error { return s.SetAutoAssigned(ctx, a, wiki.ID, true) }, writes)
+		refused(func(a backoffice.Actor) error {
+			_, err := s.DeleteApplication(ctx, a, wiki.ID)
+			return err
+		}, writes)
+		refused(func(a backoffice.Actor) error { return s.MakeApplicationSecret(ctx, a, wiki.ID, []byte("x")) }, writes)
+		if err := s.RevokeToken(ctx, cmd, writes.ID); err != nil {
+			t.Fatal(err)
+		}
+		for _, verb := range verbs {
+			refused(verb, writes)
 		}
 	})
 }

@@ -347,10 +347,18 @@ func (f *assigner) above() (list []modelHand) {
 func (f *assigner) compareApplications() {
 	f.t.Helper()
 	for i, u := range f.users {
+		everywhere, _, err := f.s.OpenApplications(ctx, u, 0)
+		if err != nil {
+			f.fatal("what %s opens: %v", u.Email, err)
+		}
 		for _, a := range f.accounts {
 			list, err := f.s.UserApplications(ctx, u.Key, a.Key)
 			if err != nil {
 				f.fatal("applications of %s in %s: %v", u.Email, a.Name, err)
+			}
+			opens, _, err := f.s.OpenApplications(ctx, u, a.Key)
+			if err != nil {
+				f.fatal("what %s opens from %s: %v", u.Email, a.Name, err)
 			}
 			for _, p := range f.apps {
 				var have, want backoffice.AssignmentPath
@@ -366,6 +374,14 @@ func (f *assigner) compareApplications() {
 				}
 				if have != want {
 					f.fatal("%s has %s in %s by %q, and the model says %q", u.Email, p.Name, a.Name, have, want)
+				}
+				for _, of := range [][]backoffice.UserApplication{opens, everywhere} {
+					listed := slices.ContainsFunc(of, func(x backoffice.UserApplication) bool {
+						return x.ID == p.ID && x.Path == want && x.Account.Key == a.Key
+					})
+					if open := want != "" && p.Active && f.enters(i, a); listed != open {
+						f.fatal("%s opens %s from %s: %v, and the model says %v", u.Email, p.Name, a.Name, listed, open)
+					}
 				}
 				_, why, err := f.s.Entry(ctx, u.Key, a.Key, p.Key)
 				if errors.Is(err, backoffice.ErrNotFound) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -73,6 +74,16 @@ func (s *Store) Tokens(ctx context.Context) ([]backoffice.Token, error) {
 // revoked one.
 func (s *Store) FindToken(ctx context.Context, hash []byte) (backoffice.Token, error) {
 	return scanToken(s.query().row(ctx, selectToken+` AND token_hash = $1`, hash))
+}
+
+// tokenMay refuses a token that was not made for the scope, or was revoked since it
+// was shown.
+func (t *tx) tokenMay(scope backoffice.Scope) error {
+	now, err := scanToken(t.get(selectToken+` AND id = $1`, t.actor.ID))
+	if errors.Is(err, backoffice.ErrNotFound) || err == nil && !now.Actor("").HasScope(string(scope)) {
+		return backoffice.ErrForbidden
+	}
+	return err
 }
 
 // TouchToken notes that a token was used.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"steward/backoffice"
@@ -76,20 +77,49 @@ const usersOfApplication = `SELECT ua.user_key FROM user_applications ua JOIN ap
 	UNION ALL SELECT m.user_key FROM applications p JOIN account_applications aa ON aa.application_key = p.key AND aa.auto_assigned JOIN memberships m ON m.account_key = aa.account_key
 	WHERE p.id = ? AND p.deleted_at IS NULL AND NOT p.is_default AND NOT p.auto_assigned`
 
+// OpenApplications returns the applications that a user can enter now, as Entry
+// decides, account by account as Standings lists these, or with the key of one, in
+// that one. Who is locked enters none. more says that there are other accounts.
+func (s *Store) OpenApplications(ctx context.Context, u backoffice.User, accountKey int64) (list []backoffice.UserApplication, more bool, err error) {
+	var in []backoffice.Standing
+	switch {
+	case u.Locked:
+		return nil, false, nil
+	case accountKey == 0:
+		in, more, err = s.Standings(ctx, u.Key, "")
+	default:
+		standing, none := standingIn(ctx, s.query(), s.Now(), u.Key, accountKey)
+		if none == nil && standing.Enters() {
+			in = append(in, standing)
+		} else if !errors.Is(none, backoffice.ErrNotFound) {
+			err = none
+		}
+	}
+	if err == nil {
+		list, err = s.applicationsIn(ctx, u.Key, in)
+	}
+	return slices.DeleteFunc(list, func(a backoffice.UserApplication) bool { return !a.Active }), more, err
+}
+
 // ApplicationsOf returns the applications that a user has, account by account: in
 // those of their memberships and in the nearest that grants lead into; more says
-// that there are others. Inactive ones are included.
+// that there are others. Inactive ones are included, and those of accounts that the
+// user may not enter now.
 func (s *Store) ApplicationsOf(ctx context.Context, userKey int64) (list []backoffice.UserApplication, more bool, err error) {
 	in, more, err := standings(ctx, s.query(), s.Now(), userKey, "")
-	if err != nil {
-		return nil, false, err
+	if err == nil {
+		list, err = s.applicationsIn(ctx, userKey, in)
 	}
+	return list, more, err
+}
+
+func (s *Store) applicationsIn(ctx context.Context, userKey int64, in []backoffice.Standing) (list []backoffice.UserApplication, err error) {
 	for _, standing := range in {
 		here, err := s.UserApplications(ctx, userKey, standing.Account.Key)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		list = append(list, here...)
 	}
-	return list, more, nil
+	return list, nil
 }

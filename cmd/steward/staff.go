@@ -132,7 +132,7 @@ type tokenCommand struct {
 
 type tokenAddCommand struct {
 	Name  string   `arg:"" help:"Who uses the token."`
-	Scope []string `help:"What it may do, separated by commas: visits:write, accounts:write." required:"" placeholder:"SCOPE" env:"STEWARD_SCOPE"`
+	Scope []string `help:"What it may do, separated by commas: visits:write, accounts:write, applications:read, applications:write." required:"" placeholder:"SCOPE" env:"STEWARD_SCOPE"`
 }
 
 func (c *tokenAddCommand) Run(ctx context.Context, a *app) error {

@@ -4,12 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"strings"
-
-	"steward/backoffice"
 )
-
-const accountsPath = "/api/v1/accounts/"
 
 // fieldProblem is a field of a body that was refused, and why.
 type fieldProblem struct {
@@ -27,41 +22,23 @@ type account struct {
 // changeAccount changes what its body names of an account; what it does not name
 // stays. The same body again changes nothing.
 func (a *API) changeAccount(r *request) error {
-	_, id, _ := strings.Cut(r.URL.Path, accountsPath)
-	if !backoffice.ValidAccountID(id) {
-		return backoffice.ErrNotFound
-	}
+	id := r.params["id"]
 	body, err := r.body(make([]byte, 0, 512))
 	if err != nil {
 		return err
 	}
-	fields, err := objectOf(body)
+	var isReseller *bool
+	refused, err := switches(body, "an account", map[string]**bool{"isReseller": &isReseller})
 	if err != nil {
 		return err
-	}
-	var refused []fieldProblem
-	var isReseller *bool
-	for _, f := range fields {
-		switch f.name {
-		case "isReseller":
-			if err := json.Unmarshal(f.value, &isReseller); err != nil || isReseller == nil {
-				refused = append(refused, fieldProblem{f.name, "is neither true nor false"})
-			}
-		default:
-			name := f.name
-			if len(name) > longestName {
-				name = ""
-			}
-			refused = append(refused, fieldProblem{name, "is no field of an account that can be changed"})
-		}
 	}
 	// Whether there is such an account is told before what is wrong with the body.
 	found, err := a.store.Account(r.ctx(), id)
 	if err != nil {
 		return err
 	}
-	if len(refused) > 0 {
-		return &problem{Status: http.StatusUnprocessableEntity, Title: "Nothing was changed", Detail: "The body has fields that are refused.", Errors: refused}
+	if err := unchanged(refused); err != nil {
+		return err
 	}
 	if isReseller != nil {
 		if err := a.store.SetReseller(r.ctx(), r.actor, id, *isReseller); err != nil {
@@ -73,6 +50,52 @@ func (a *API) changeAccount(r *request) error {
 	}
 	write(r.ResponseWriter, http.StatusOK, "application/json", account{found.ID, found.Name, found.IsReseller})
 	return nil
+}
+
+// switches reads a body that is an object of true and false: what it names is put
+// into known, and what is refused of it returned. of is what the fields are of.
+func switches(body []byte, of string, known map[string]**bool) (refused []fieldProblem, err error) {
+	fields, err := objectOf(body)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fields {
+		to, is := known[f.name]
+		switch {
+		case !is:
+			name := f.name
+			if len(name) > longestName {
+				name = ""
+			}
+			refused = append(refused, fieldProblem{name, "is no field of " + of + " that can be changed"})
+		default:
+			if err := json.Unmarshal(f.value, to); err != nil || *to == nil {
+				refused = append(refused, fieldProblem{f.name, "is neither true nor false"})
+			}
+		}
+	}
+	return refused, nil
+}
+
+// switches reads those of a body that may be left out, at an address without
+// parameters.
+func (r *request) switches(of string, known map[string]**bool) (refused []fieldProblem, err error) {
+	if _, err := r.query(); err != nil || r.ContentLength == 0 {
+		return nil, err
+	}
+	body, err := r.body(make([]byte, 0, 512))
+	if err != nil {
+		return nil, err
+	}
+	return switches(body, of, known)
+}
+
+// unchanged refuses a body by the fields of it that are refused, if any.
+func unchanged(refused []fieldProblem) error {
+	if len(refused) == 0 {
+		return nil
+	}
+	return &problem{Status: http.StatusUnprocessableEntity, Title: "Nothing was changed", Detail: "The body has fields that are refused.", Errors: refused}
 }
 
 // field is a name of a JSON object with its value.

@@ -11,9 +11,12 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"steward/auth"
 	"steward/backoffice"
@@ -31,9 +34,25 @@ type Route struct {
 
 // Routes is everything that the API answers.
 func Routes() []Route {
+	const (
+		get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
+		read, write         = backoffice.ScopeReadApplications, backoffice.ScopeWriteApplications
+		account             = "/api/v1/accounts/:id"
+		assignment          = account + "/applications/:application"
+	)
 	return []Route{
-		{http.MethodPost, "/api/v1/visits", backoffice.ScopeVisits, (*API).recordVisits},
-		{http.MethodPut, accountsPath + ":id", backoffice.ScopeAccounts, (*API).changeAccount},
+		{post, "/api/v1/visits", backoffice.ScopeVisits, (*API).recordVisits},
+		{put, account, backoffice.ScopeAccounts, (*API).changeAccount},
+		{get, "/api/v1/applications", read, (*API).listApplications},
+		{get, "/api/v1/applications/:id", read, (*API).showApplication},
+		{get, account + "/applications", read, (*API).listAccountApplications},
+		{get, assignment, read, (*API).showAssignment},
+		{put, assignment, write, (*API).assignApplication},
+		{del, assignment, write, (*API).removeApplication},
+		{get, assignment + "/users", read, (*API).listApplicationUsers},
+		{put, assignment + "/users/:user", write, (*API).giveApplication},
+		{del, assignment + "/users/:user", write, (*API).takeApplication},
+		{get, "/api/v1/users/:id/applications", read, (*API).listUserApplications},
 	}
 }
 
@@ -78,7 +97,33 @@ func New(s *store.Store, log *slog.Logger) *API { return &API{s, log} }
 type request struct {
 	http.ResponseWriter
 	*http.Request
-	actor backoffice.Actor
+	actor  backoffice.Actor
+	params map[string]string
+}
+
+// params reads what stands in a path for the words of a pattern; Steward may live
+// under a prefix. Errors: ErrNotFound for what can be no ID.
+func params(pattern, escaped string) (map[string]string, error) {
+	words, parts := strings.Split(pattern, "/"), strings.Split(escaped, "/")
+	parts = parts[max(0, len(parts)-len(words)):]
+	found := map[string]string{}
+	for i, word := range words[len(words)-len(parts):] {
+		name, is := strings.CutPrefix(word, ":")
+		if !is {
+			continue
+		}
+		id, err := url.PathUnescape(parts[i])
+		if err != nil || !plain(id) {
+			return nil, backoffice.ErrNotFound
+		}
+		found[name] = id
+	}
+	return found, nil
+}
+
+// plain reports whether a text can be an ID: the storage refuses others.
+func plain(id string) bool {
+	return utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 func (r *request) ctx() context.Context { return r.Request.Context() }
@@ -103,7 +148,11 @@ func (a *API) serve(route Route, w http.ResponseWriter, req *http.Request, addre
 		return &problem{Status: http.StatusForbidden, Title: "Not allowed", Detail: "This token was not made for the scope " + string(route.Scope) + ".",
 			challenge: `Bearer error="insufficient_scope", scope="` + string(route.Scope) + `"`}
 	}
-	return route.handle(a, &request{w, req, actor})
+	found, err := params(route.Path, req.URL.EscapedPath())
+	if err != nil {
+		return err
+	}
+	return route.handle(a, &request{w, req, actor, found})
 }
 
 // touchEvery is how often a token that is used writes that it was.
@@ -157,8 +206,11 @@ func badRequest(detail string) error {
 func (a *API) fail(w http.ResponseWriter, req *http.Request, err error) {
 	id := w.Header().Get("X-Request-ID")
 	var p *problem
+	var refusal backoffice.Refusal
 	if !errors.As(err, &p) {
 		switch {
+		case errors.As(err, &refusal):
+			p = &problem{Status: http.StatusConflict, Title: "Nothing was changed", Detail: refusal.Error()}
 		case errors.As(err, new(*http.MaxBytesError)):
 			p = &problem{Status: http.StatusRequestEntityTooLarge, Title: "Too large", Detail: "A request may have at most 1 MiB."}
 		case errors.Is(err, backoffice.ErrNotFound):
