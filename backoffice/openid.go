@@ -28,6 +28,10 @@ const (
 	SigningKeyKnown = RefreshLife
 )
 
+// MaxOpenIDRequests is how many sign-ins of applications a browser keeps open at
+// once; the oldest gives way.
+const MaxOpenIDRequests = 20
+
 // MaxTokenAccounts is how many accounts a token names; userinfo names all.
 const MaxTokenAccounts = 100
 
@@ -63,6 +67,7 @@ type OpenIDRequest struct {
 	FreshSince  time.Time // credentials must have been shown since; zero: whenever
 	LoginHint   string    // address
 	AccountHint string    // ID
+	ChosenBy    int64     // key of the user who chose that account here; 0: the application named it
 	Subject     string    // ID of the only user that it is for; empty: whoever it is
 	CreatedAt   time.Time
 	ExpiresAt   time.Time

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"steward/backoffice"
 )
@@ -88,6 +89,7 @@ func TestSignInEndsAtTheApplication(t *testing.T) {
 			p.wait(`location.pathname === "/sign-in/accounts"`)
 			p.click("#choice-form button[value=sakura]")
 			p.wait(there)
+			w.clock.Add(time.Second)
 			p.open(askFor(a, "prompt", "select_account"))
 			p.wait(`location.pathname === "/sign-in/application"`)
 			p.click("#choice-form button[value=nord]")
@@ -152,6 +154,7 @@ func TestEveryPageOfEntering(t *testing.T) {
 				look("choice-at-sign-in", "Choose an account", false)
 				p.click("#choice-form button[value=nord]")
 				p.wait(fmt.Sprintf(`location.href.startsWith("%s/callback?")`, at))
+				w.clock.Add(time.Second)
 				p.open(askFor(a, "prompt", "select_account"))
 				look("choice", "Choose an account", false)
 				p.open(askFor(a, "account_id", "west"))

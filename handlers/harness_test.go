@@ -123,7 +123,17 @@ func (b *browser) do(req *http.Request, htmx []string) *shown {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return &shown{doc, b, res.StatusCode, res.Request.URL, string(body), res.Header}
+	p := &shown{doc, b, res.StatusCode, res.Request.URL, string(body), res.Header}
+	if to, goesOn := p.onward(); goesOn && b.client.CheckRedirect == nil {
+		return b.get(to)
+	}
+	return p
+}
+
+// onward is where a page leads on to by itself.
+func (p *shown) onward() (to string, goesOn bool) {
+	content, goesOn := p.Find("meta[http-equiv=refresh]").Attr("content")
+	return strings.TrimPrefix(content, "0;url="), goesOn
 }
 
 // submit sends the form that the selector finds, with the fields that it really

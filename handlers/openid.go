@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"steward/auth"
 	"steward/backoffice"
 	"steward/federation"
@@ -101,10 +103,11 @@ func (s *server) authorize(c *call) error {
 	if refused != nil {
 		return s.refuseRequest(c, *refused)
 	}
-	if wait := s.requests.wait(c.network(), s.now()); wait > 0 {
+	if wait := max(s.requests.wait(c.network(), s.now()), s.manyRequests.wait(around(c.network()), s.now())); wait > 0 {
 		return s.tooManyRequests(c, wait)
 	}
 	s.requests.take(c.network(), s.now())
+	s.manyRequests.take(around(c.network()), s.now())
 	// The cookie lives as long as the request that it was shown with last.
 	known, browser, ok := s.openIDBrowser(c)
 	if !ok {
@@ -225,6 +228,14 @@ func (s *server) enterFrom(c *call, a asked, in auth.UserIn, none bool) error {
 	}
 	choice := views.Choice{User: in.User, Accounts: open, More: more, Query: query, Now: s.now(), Application: a.Application.Name, Request: a.token}
 	chosen := a.Asks(backoffice.PromptAccount) && !a.asksAccount(in.SignedInUser)
+	if a.ChosenBy == in.User.Key {
+		if there, err := s.hinted(c, a, in.User.Key); err != nil || there {
+			if err == nil {
+				err = s.enterApplication(c, a, in, a.AccountHint, none)
+			}
+			return err
+		}
+	}
 	if id := a.AccountHint; id != "" && query == "" && !chosen {
 		there, err := s.hinted(c, a, in.User.Key)
 		if err != nil {
@@ -340,18 +351,69 @@ func (s *server) chooseEntry(c *call) error {
 	if err != nil {
 		return err
 	}
-	if !ok || !a.Satisfied(in.SignedInUser) || a.Subject != "" && a.Subject != in.User.ID {
-		return c.Redirect(http.StatusSeeOther, s.link(a.path()))
+	if !ok || form["account"] == "" {
+		return s.onward(c, a.path())
 	}
 	a.AccountHint = form["account"]
 	there, err := s.hinted(c, a, in.User.Key)
 	if err != nil {
 		return err
 	}
-	if !there || form["account"] == "" {
-		return c.Redirect(http.StatusSeeOther, s.link(a.path()))
+	if there {
+		if err := c.store().ChooseOpenID(c.ctx(), a.hash, a.browser, in.User.Key, form["account"]); errors.Is(err, backoffice.ErrNotFound) {
+			return s.deadRequest(c)
+		} else if err != nil {
+			return err
+		}
 	}
-	return s.enterApplication(c, a, in, form["account"], false)
+	return s.onward(c, a.path())
+}
+
+// onward ends the way of a form of ours that leads to an application: browsers hold
+// each address on it against the content policy of the page with the form, those to
+// which the application leads on as well. The page that answers goes on by itself.
+func (s *server) onward(c *call, path string) error {
+	page := s.gate(c, "One moment")
+	page.Onward = path
+	return c.gatePage(http.StatusOK, views.OnwardPage(page))
+}
+
+// arrive leads who has signed in to where they were going.
+func (s *server) arrive(c *call, next string) error {
+	a, ok, err := s.askedFor(c, next)
+	switch {
+	case err != nil:
+		return err
+	case ok:
+		return s.onward(c, a.path())
+	}
+	// The link that they were mailed is opened where they read mail, which may be
+	// another browser than the one that the application sent them from.
+	if from, err := s.remembered(c, next); err == nil {
+		return c.gatePage(http.StatusOK, views.SignedInElsewherePage(s.gate(c, "You are signed in"), from))
+	} else if !errors.Is(err, backoffice.ErrNotFound) {
+		return err
+	}
+	if path, _, _ := strings.Cut(next, "?"); path == views.EntryPath {
+		next = "/portal"
+	}
+	return c.Redirect(http.StatusSeeOther, s.safeNext(next, "/portal"))
+}
+
+// remembered is the application of a request that does not go on here, where it has
+// an address of its own to begin at. Errors: ErrNotFound.
+func (s *server) remembered(c *call, next string) (backoffice.Application, error) {
+	path, query, _ := strings.Cut(next, "?")
+	values, err := url.ParseQuery(query)
+	if path != views.EntryPath || err != nil {
+		return backoffice.Application{}, backoffice.ErrNotFound
+	}
+	hash, _ := auth.OpenIDRequest.Hash(values.Get("request"))
+	a, err := c.store().OpenIDRequestApplication(c.ctx(), hash)
+	if err == nil && (a.URL == "" || !a.Active) {
+		err = backoffice.ErrNotFound
+	}
+	return a, err
 }
 
 // enterAsSomebodyElse has the credentials of another user shown for a request; the
@@ -387,7 +449,7 @@ func (s *server) goOnToApplication(c *call, p store.PendingSignIn, hash []byte) 
 	if err != nil {
 		return true, err
 	}
-	if a.AccountHint != "" && !a.Asks(backoffice.PromptAccount) {
+	if a.AccountHint != "" && (!a.Asks(backoffice.PromptAccount) || a.ChosenBy == p.User.Key) {
 		if there, err := s.hinted(c, a, p.User.Key); err != nil || there {
 			if err == nil {
 				err = s.enter(c, p, hash, a.AccountHint)
@@ -428,7 +490,6 @@ func (s *server) showLogout(c *call) error {
 	case !ok:
 		return s.signedOut(c, l)
 	}
-	c.allowForm(l.ReturnTo)
 	return c.gatePage(http.StatusOK, views.SignOutPage(s.gate(c, "Sign out"), views.SignOut{User: in.User, Application: l.Application.Name, ClientID: l.Application.ID,
 		ReturnTo: q.Get("post_logout_redirect_uri"), State: q.Get("state")}))
 }
@@ -443,14 +504,22 @@ func (s *server) signOutOfApplication(c *call) error {
 	if err != nil {
 		return err
 	}
-	l, err := s.provider.Logout(c.ctx(), url.Values{"client_id": {form["client_id"]}, "post_logout_redirect_uri": {form["post_logout_redirect_uri"]}, "state": {form["state"]}})
+	asked := url.Values{"client_id": {form["client_id"]}, "post_logout_redirect_uri": {form["post_logout_redirect_uri"]}, "state": {form["state"]}}
+	l, err := s.provider.Logout(c.ctx(), asked)
 	if err != nil {
 		return err
 	}
 	if l.Refused != "" {
 		return s.refuseRequest(c, federation.Refused{Why: l.Refused, Application: l.Application, RedirectURI: form["post_logout_redirect_uri"]})
 	}
-	return s.signedOut(c, l)
+	if l.ReturnTo == "" {
+		return s.signedOut(c, l)
+	}
+	if err := s.users.SignOut(c.Response(), c.Request()); err != nil {
+		return err
+	}
+	c.Response().Header().Set("Clear-Site-Data", `"cache", "storage"`)
+	return s.onward(c, federation.LogoutPath+"?"+asked.Encode())
 }
 
 // signedOut ends what the browser has of a session, and returns to the application.
@@ -467,7 +536,16 @@ func (s *server) signedOut(c *call, l federation.Logout) error {
 
 // deadRequest says that a sign-in to an application cannot go on here.
 func (s *server) deadRequest(c *call) error {
+	to, lead := ui.ButtonProps{Label: "Go to the portal", Href: s.link("/portal")}, "Go back to the application and begin again."
+	var more []ui.ButtonProps
+	a, err := s.remembered(c, views.EntryOf(c.FormValue("request")))
+	switch {
+	case err == nil:
+		lead, more = "Begin again at "+a.Name+".", []ui.ButtonProps{{Label: to.Label, Href: to.Href, Variant: "outline"}}
+		to = ui.ButtonProps{Label: "Open " + a.Name, Href: string(templ.URL(a.URL))}
+	case !errors.Is(err, backoffice.ErrNotFound):
+		return err
+	}
 	return c.gatePage(http.StatusNotFound, views.ErrorPage(s.gate(c, "This sign-in cannot go on"), "This sign-in cannot go on",
-		"It took longer than half an hour, is done already, or was begun in another browser. Go back to the application and begin again.", nil,
-		ui.ButtonProps{Label: "Go to the portal", Href: s.link("/portal")}, ""))
+		"It took longer than half an hour, is done already, or was begun in another browser. "+lead, nil, to, "", more...))
 }

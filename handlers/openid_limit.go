@@ -3,6 +3,7 @@ package handlers
 import (
 	"math"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -42,19 +43,28 @@ func (b *buckets) of(network string, now time.Time) *rate.Limiter {
 	l, ok := b.by[network]
 	if !ok {
 		if len(b.by) >= manyNetworks {
-			for name, old := range b.by {
-				if old.TokensAt(now) >= float64(b.burst) {
-					delete(b.by, name)
-				}
-			}
-			if len(b.by) >= manyNetworks {
-				clear(b.by)
-			}
+			b.evict(now)
 		}
 		l = rate.NewLimiter(b.rate, b.burst)
 		b.by[network] = l
 	}
 	return l
+}
+
+// evict forgets one of those that have taken the least, of as many as are looked at
+// each time: whoever has taken much is still counted however many others come.
+func (b *buckets) evict(now time.Time) {
+	const looked = 64
+	fullest, most, n := "", math.Inf(-1), 0
+	for name, l := range b.by { // begins anywhere
+		if tokens := l.TokensAt(now); tokens > most {
+			fullest, most = name, tokens
+		}
+		if n++; n == looked || most >= float64(b.burst) {
+			break
+		}
+	}
+	delete(b.by, fullest)
 }
 
 // wait is how long a network has to wait, 0 for not at all.
@@ -74,6 +84,19 @@ func (s *server) tooManyRequests(c *call, wait time.Duration) error {
 	return c.gatePage(http.StatusTooManyRequests, views.ErrorPage(s.gate(c, "Too many sign-ins at once"), "Too many sign-ins at once",
 		"More people than usual sign in from your network just now. Go back to the application, and begin again in a moment.", nil,
 		ui.ButtonProps{Label: "Go to the portal", Href: s.link("/portal")}, ""))
+}
+
+// around is what a site gets of IPv6, which can make networks without end within
+// it: 48 bits. Of IPv4 it is the network itself.
+func around(network string) string {
+	p, err := netip.ParsePrefix(network)
+	if err != nil {
+		return network
+	}
+	if p, err = p.Addr().Prefix(48); err != nil {
+		return network
+	}
+	return p.String()
 }
 
 // network is what a request is counted by.

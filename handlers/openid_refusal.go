@@ -3,7 +3,6 @@ package handlers
 import (
 	"net/http"
 	"net/url"
-	"strings"
 
 	"steward/backoffice"
 	"steward/federation"
@@ -94,46 +93,4 @@ func (s *server) refusalFor(c *call, status int, title, lead, fix, path, detail,
 	page := s.gate(c, title)
 	page.Path = ""
 	return c.gatePage(status, views.ErrorPage(page, title, lead, nil, ui.ButtonProps{Label: "Go to the portal", Href: s.link(portal)}, detail, more...))
-}
-
-// formTargets are where forms of a page may lead, beside ourselves: browsers apply
-// form-action to where an answer redirects, too.
-func formTargets(uris ...string) string {
-	var b strings.Builder
-	for _, uri := range uris {
-		u, err := url.Parse(uri)
-		if err != nil || u.Scheme == "" || strings.ContainsAny(u.Scheme+u.Host, ";,'\"* \t") {
-			continue
-		}
-		b.WriteString(" " + u.Scheme + ":")
-		if u.Host != "" {
-			b.WriteString("//" + u.Host)
-		}
-	}
-	return b.String()
-}
-
-// allowForm lets the forms of the page end at addresses of applications.
-func (c *call) allowForm(uris ...string) {
-	if targets := formTargets(uris...); targets != "" {
-		c.Response().Header().Set("Content-Security-Policy", strings.Replace(contentPolicy, "form-action 'self'", "form-action 'self'"+targets, 1))
-	}
-}
-
-// allowSignIn does so for pages of signing in, while an application waits for its
-// user in this browser.
-func (c *call) allowSignIn() error {
-	path := strings.TrimPrefix(c.Request().URL.Path, c.s.base)
-	if path != "/sign-in" && !strings.HasPrefix(path, "/sign-in/") {
-		return nil
-	}
-	_, browser, ok := c.s.openIDBrowser(c)
-	if !ok {
-		return nil
-	}
-	uris, err := c.store().OpenIDRedirects(c.ctx(), browser)
-	if err == nil {
-		c.allowForm(uris...)
-	}
-	return err
 }

@@ -77,12 +77,7 @@ func (c *call) fragment(status int, body templ.Component, toasts ...ui.ToastProp
 }
 
 // gatePage answers with a page outside of the frame: sign-in, set-up, errors.
-func (c *call) gatePage(status int, body templ.Component) error {
-	if err := c.allowSignIn(); err != nil {
-		return err
-	}
-	return c.write(status, body, nil)
-}
+func (c *call) gatePage(status int, body templ.Component) error { return c.write(status, body, nil) }
 
 func (c *call) write(status int, body templ.Component, toasts []ui.ToastProps) error {
 	b := buffers.Get().(*bytes.Buffer)

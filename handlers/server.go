@@ -61,6 +61,8 @@ type server struct {
 	provider *federation.Provider
 	requests *buckets // sign-ins that applications begin
 	refusals *buckets // of machines
+	// manyRequests are sign-ins, too, of as many networks as one site can have.
+	manyRequests *buckets
 
 	passkeys    auth.Passkeys
 	hasPasskeys bool // the public address can have some
@@ -90,6 +92,7 @@ func build(o Options) (*server, http.Handler, error) {
 	s.throttle = auth.NewThrottle(o.Store)
 	s.provider = federation.New(o.PublicURL, o.Store, o.Store.Now)
 	s.requests, s.refusals = newBuckets(requestRate, requestBurst), newBuckets(refusalRate, refusalBurst)
+	s.manyRequests = newBuckets(4*requestRate, 4*requestBurst)
 	s.passkeys, s.hasPasskeys = auth.NewPasskeys(o.PublicURL, "Steward")
 	e := s.echo
 	e.HideBanner, e.HidePort = true, true

@@ -81,7 +81,10 @@ func (s *server) showAddress(c *call) error {
 		if err != nil {
 			return err
 		}
-		if !waits || a.Satisfied(in.SignedInUser) {
+		if waits && a.Satisfied(in.SignedInUser) {
+			return s.onward(c, a.path())
+		}
+		if !waits {
 			return c.Redirect(http.StatusSeeOther, s.safeNext(next, "/portal"))
 		}
 	}
@@ -315,19 +318,19 @@ func (s *server) enter(c *call, p store.PendingSignIn, pending []byte, accountID
 	s.users.SetCookie(c.Response(), token)
 	s.dropWayIn(c)
 	if c.Get("remembered") != nil { // under a token of its own, which the browser has not shown yet
-		return c.Redirect(http.StatusSeeOther, s.safeNext(p.Next, "/portal"))
+		return s.arrive(c, p.Next)
 	}
 	if old, ok := s.users.DeviceHash(c.Request()); ok {
 		if known, _, err := c.store().KnownUserDevice(c.ctx(), x.User.Email, old); err != nil {
 			return err
 		} else if known {
-			return c.Redirect(http.StatusSeeOther, s.safeNext(p.Next, "/portal"))
+			return s.arrive(c, p.Next)
 		}
 	}
 	if err := c.store().AddUserDevice(c.ctx(), x.User.Key, s.users.NewDevice(c.Response()), nil, time.Time{}); err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, s.safeNext(p.Next, "/portal"))
+	return s.arrive(c, p.Next)
 }
 
 // showChoice asks which account to enter.

@@ -213,6 +213,6 @@ func (s *server) resetPassword(c *call) error {
 		return err
 	}
 	c.SetCookie(s.cookie(s.cookieName("reset-link"), "", -1))
-	s.putWayIn(c, wayIn{Email: l.Email})
+	s.putWayIn(c, wayIn{Email: l.Email, Next: l.Next})
 	return c.gatePage(http.StatusOK, views.ResetDonePage(s.gate(c, "Password set")))
 }

@@ -83,7 +83,7 @@ func (s *server) showSignUp(c *call) error {
 	} else if ok {
 		return c.Redirect(http.StatusSeeOther, s.link("/portal"))
 	}
-	return s.signUpPage(c, http.StatusOK, views.SignUp{})
+	return s.signUpPage(c, http.StatusOK, views.SignUp{Next: c.QueryParam("next")})
 }
 
 // signUp makes an account with its first user. Where verification is on, the
@@ -92,7 +92,7 @@ func (s *server) showSignUp(c *call) error {
 // and cannot but be told apart.
 func (s *server) signUp(c *call) error {
 	arrived := time.Now()
-	form, err := c.fields("email", "name", "account", "password", "again")
+	form, err := c.fields("email", "name", "account", "password", "again", "next")
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (s *server) signUp(c *call) error {
 		problems.Add(field, sentence)
 	}
 	if len(problems) > 0 {
-		return s.signUpPage(c, http.StatusUnprocessableEntity, views.SignUp{New: n, Problems: problems})
+		return s.signUpPage(c, http.StatusUnprocessableEntity, views.SignUp{New: n, Next: form["next"], Problems: problems})
 	}
 	attempt := auth.Attempt{Subject: "mail " + auth.UserSubject(clean.Email), Network: auth.Network(c.RealIP()), At: s.now()}
 	verdict, err := s.throttle.Begin(c.ctx(), attempt, mailLockout)
@@ -125,7 +125,7 @@ func (s *server) signUp(c *call) error {
 			return err
 		}
 		c.Response().Header().Set("Retry-After", retrySeconds(verdict.RetryAfter))
-		return s.signUpPage(c, http.StatusTooManyRequests, views.SignUp{New: n, Refused: tooMany(verdict)})
+		return s.signUpPage(c, http.StatusTooManyRequests, views.SignUp{New: n, Next: form["next"], Refused: tooMany(verdict)})
 	}
 	hash, err := s.hasher.Hash(c.ctx(), form["password"])
 	if err != nil {
@@ -134,7 +134,7 @@ func (s *server) signUp(c *call) error {
 		}
 		return err
 	}
-	out, err := c.store().SignUp(c.ctx(), clean, hash, c.RealIP(), auth.VerifyLinkToken.New)
+	out, err := c.store().SignUp(c.ctx(), clean, hash, c.RealIP(), form["next"], auth.VerifyLinkToken.New)
 	if err != nil {
 		return err
 	}
@@ -142,11 +142,11 @@ func (s *server) signUp(c *call) error {
 		return err
 	}
 	if out.Mailed {
-		s.putWayIn(c, wayIn{Email: clean.Email})
+		s.putWayIn(c, wayIn{Email: clean.Email, Next: form["next"]})
 		return c.Redirect(http.StatusSeeOther, s.link("/sign-up/mail"))
 	}
 	token, pending := auth.PendingSignInToken.New()
-	if err := c.store().BeginSignIn(c.ctx(), out.User.Key, backoffice.ByPassword, pending, false, ""); err != nil {
+	if err := c.store().BeginSignIn(c.ctx(), out.User.Key, backoffice.ByPassword, pending, false, form["next"]); err != nil {
 		return err
 	}
 	return s.goOn(c, token, pending)
@@ -176,7 +176,7 @@ func (s *server) sendVerifyLink(c *call) error {
 		c.Response().Header().Set("Retry-After", retrySeconds(verdict.RetryAfter))
 		return c.gatePage(http.StatusTooManyRequests, views.StopPage(s.gate(c, "Prove your address"), p.User.Email, true, nil, tooMany(verdict)))
 	}
-	if err := c.store().MailLink(c.ctx(), store.LinkVerify, p.User.Email, "", auth.VerifyLinkToken.New); err != nil && !errors.Is(err, backoffice.ErrNotFound) {
+	if err := c.store().MailLink(c.ctx(), store.LinkVerify, p.User.Email, p.Next, auth.VerifyLinkToken.New); err != nil && !errors.Is(err, backoffice.ErrNotFound) {
 		return err
 	}
 	s.putWayIn(c, wayIn{Email: p.User.Email, Next: p.Next})

@@ -14,7 +14,7 @@ import (
 func words(list []string) string { return strings.Join(list, " ") }
 
 // BeginOpenID keeps what an application asked for, for the browser that brought
-// it; hash is that of the token that its pages are opened by. Errors: ErrNotFound
+// it, of which backoffice.MaxOpenIDRequests are kept; hash is that of the token that its pages are opened by. Errors: ErrNotFound
 // when the application is no more.
 func (s *Store) BeginOpenID(ctx context.Context, r backoffice.OpenIDRequest, hash, browser []byte) error {
 	return s.update(ctx, backoffice.System(), func(t *tx) error {
@@ -26,12 +26,18 @@ func (s *Store) BeginOpenID(ctx context.Context, r backoffice.OpenIDRequest, has
 			fresh_since, login_hint, account_hint, subject, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 			hash, browser, a.Key, r.RedirectURI, r.State, r.Nonce, words(r.Scopes), r.Challenge, words(r.Prompt),
 			zeroMicros{&r.FreshSince}, r.LoginHint, r.AccountHint, r.Subject, t.now.UnixMicro(), t.now.Add(backoffice.OpenIDRequestLife).UnixMicro())
+		if err != nil {
+			return err
+		}
+		// The oldest goes where a browser begins more than anybody means.
+		_, err = t.exec(`DELETE FROM openid_requests WHERE browser_hash = $1 AND token_hash IN (
+			SELECT token_hash FROM openid_requests WHERE browser_hash = $1 AND token_hash <> $2 ORDER BY created_at DESC LIMIT 1000 OFFSET $3)`, browser, hash, backoffice.MaxOpenIDRequests-1)
 		return err
 	})
 }
 
 var selectOpenIDRequest = `SELECT ` + applicationFields + `, x.redirect_uri, x.state, x.nonce, x.scopes, x.challenge, x.prompt, x.fresh_since,
-	x.login_hint, x.account_hint, x.subject, x.created_at, x.expires_at FROM openid_requests x JOIN applications p ON p.key = x.application_key AND p.deleted_at IS NULL
+	x.login_hint, x.account_hint, x.chosen_by, x.subject, x.created_at, x.expires_at FROM openid_requests x JOIN applications p ON p.key = x.application_key AND p.deleted_at IS NULL
 	WHERE x.token_hash = $1 AND x.browser_hash = $2 AND x.completed_at IS NULL AND x.expires_at > $3`
 
 // OpenIDRequest returns what an application asked for, to the browser that brought
@@ -44,17 +50,25 @@ func (s *Store) OpenIDRequest(ctx context.Context, hash, browser []byte) (backof
 func openIDRequest(ctx context.Context, r reader, now time.Time, hash, browser []byte) (v backoffice.OpenIDRequest, err error) {
 	var scopes, prompt string
 	v.Application, err = scanApplicationAnd(r.row(ctx, selectOpenIDRequest, nonNil(hash), nonNil(browser), now.UnixMicro()), &v.RedirectURI, &v.State, &v.Nonce, &scopes,
-		&v.Challenge, &prompt, zeroMicros{&v.FreshSince}, &v.LoginHint, &v.AccountHint, &v.Subject, micros{&v.CreatedAt}, micros{&v.ExpiresAt})
+		&v.Challenge, &prompt, zeroMicros{&v.FreshSince}, &v.LoginHint, &v.AccountHint, &v.ChosenBy, &v.Subject, micros{&v.CreatedAt}, micros{&v.ExpiresAt})
 	v.Scopes, v.Prompt = strings.Fields(scopes), strings.Fields(prompt)
 	return v, err
 }
 
-// OpenIDRedirects returns where the sign-ins may end that applications began in a
-// browser, of those that are not completed.
-func (s *Store) OpenIDRedirects(ctx context.Context, browser []byte) ([]string, error) {
-	rows, err := s.query().rows(ctx, `SELECT DISTINCT redirect_uri FROM openid_requests WHERE browser_hash = $1 AND completed_at IS NULL AND expires_at > $2 ORDER BY redirect_uri`,
-		nonNil(browser), s.Now().UnixMicro())
-	return collect(rows, err, func(r rowScanner) (v string, err error) { err = r.Scan(&v); return })
+// OpenIDRequestApplication returns the application of a request, whichever browser
+// brought it and whether or not it goes on, while it is remembered. Errors:
+// ErrNotFound.
+func (s *Store) OpenIDRequestApplication(ctx context.Context, hash []byte) (backoffice.Application, error) {
+	return scanApplication(s.query().row(ctx, selectApplications+` AND p.key = (SELECT x.application_key FROM openid_requests x WHERE x.token_hash = $1)`, nonNil(hash)))
+}
+
+// ChooseOpenID keeps from which account the user wants to enter the application that
+// a request is of. Errors: ErrNotFound.
+func (s *Store) ChooseOpenID(ctx context.Context, hash, browser []byte, userKey int64, accountID string) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
+		return t.one(`UPDATE openid_requests SET account_hint = $4, chosen_by = $5 WHERE token_hash = $1 AND browser_hash = $2 AND completed_at IS NULL AND expires_at > $3`,
+			nonNil(hash), nonNil(browser), t.now.UnixMicro(), accountID, userKey)
+	})
 }
 
 // RenewOpenID has the user of a request show their credentials anew, from now on:

@@ -64,10 +64,10 @@ type SignedUp struct {
 
 // SignUp makes an account with its first user, who has the roles of one and the
 // password of the hash. Where verification is on they are Not active until
-// UseVerifyLink; mint makes the link that is mailed. Where a user has the address
+// UseVerifyLink; mint makes the link that is mailed, which leads on to next. Where a user has the address
 // already nothing is made, and a mail tells its owner. Errors: ErrNotFound while
 // sign-up is closed, Problems (email, name, account).
-func (s *Store) SignUp(ctx context.Context, n backoffice.NewSignUp, passwordHash, address string, mint backoffice.Mint) (out SignedUp, err error) {
+func (s *Store) SignUp(ctx context.Context, n backoffice.NewSignUp, passwordHash, address, next string, mint backoffice.Mint) (out SignedUp, err error) {
 	n, problems := n.Clean()
 	if err := problems.Err(); err != nil {
 		return out, err
@@ -84,7 +84,7 @@ func (s *Store) SignUp(ctx context.Context, n backoffice.NewSignUp, passwordHash
 		u, err := readUser(t.ctx, t, selectUserByEmail, n.Email)
 		if err == nil {
 			out = SignedUp{Mailed: true}
-			return t.signUpAgain(u, mint)
+			return t.signUpAgain(u, next, mint)
 		}
 		if !errors.Is(err, backoffice.ErrNotFound) {
 			return err
@@ -126,7 +126,7 @@ func (s *Store) SignUp(ctx context.Context, n backoffice.NewSignUp, passwordHash
 		}
 		out = SignedUp{User: u, Mailed: settings.Verify}
 		if settings.Verify {
-			return t.mailLink(LinkVerify, u, u.Email, "", mint)
+			return t.mailLink(LinkVerify, u, u.Email, next, mint)
 		}
 		return nil
 	})
@@ -137,7 +137,7 @@ func (s *Store) SignUp(ctx context.Context, n backoffice.NewSignUp, passwordHash
 // proved it since their own sign-up gets the link again, everybody else is told.
 // Nothing of the user changes, not even the password: the one who signs up may be
 // anybody.
-func (t *tx) signUpAgain(u backoffice.User, mint backoffice.Mint) error {
+func (t *tx) signUpAgain(u backoffice.User, next string, mint backoffice.Mint) error {
 	if u.Locked {
 		return nil
 	}
@@ -147,7 +147,7 @@ func (t *tx) signUpAgain(u backoffice.User, mint backoffice.Mint) error {
 		return err
 	}
 	if waits && !u.Verified {
-		return t.mailLink(LinkVerify, u, u.Email, "", mint)
+		return t.mailLink(LinkVerify, u, u.Email, next, mint)
 	}
 	_, err := t.mail(backoffice.Mail{Kind: backoffice.MailKnown, To: u.Email, MailContent: backoffice.MailContent{Name: u.Name}})
 	return err

@@ -36,7 +36,7 @@ func TestAttack_T26_OneUserPerAddress(t *testing.T) {
 				return err
 			},
 			func(email string) error {
-				_, err := s.SignUp(ctx, backoffice.NewSignUp{Email: email, Name: "Mara", Account: "Lind"}, "hash", "", auth.VerifyLinkToken.New)
+				_, err := s.SignUp(ctx, backoffice.NewSignUp{Email: email, Name: "Mara", Account: "Lind"}, "hash", "", "", auth.VerifyLinkToken.New)
 				return err
 			},
 			func(email string) error {

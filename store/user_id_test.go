@@ -30,7 +30,7 @@ func TestAttack_T05_IDsOfUsersDoNotTellWhen(t *testing.T) {
 		_, err = s.CreateUser(ctx, cmd, store.CreatedUser{Email: "tom@nord.example"}, nil)
 		must(err)
 		must(s.SaveSignUpSettings(ctx, cmd, backoffice.SignUpSettings{Open: true, Verify: true}))
-		_, err = s.SignUp(ctx, backoffice.NewSignUp{Email: "mara@lind.example", Name: "Mara", Account: "Lind"}, "hash", "", auth.VerifyLinkToken.New)
+		_, err = s.SignUp(ctx, backoffice.NewSignUp{Email: "mara@lind.example", Name: "Mara", Account: "Lind"}, "hash", "", "", auth.VerifyLinkToken.New)
 		must(err)
 		apply(t, s, plan(t, s, func(yield func(store.ImportFile, error) bool) {
 			yield(store.ImportFile{Kind: backoffice.ImportUsers, Name: "users.csv", Reader: strings.NewReader("email,account_id,roles\nivy@nord.example,nord,read-only\n")}, nil)

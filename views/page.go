@@ -23,7 +23,8 @@ type Page struct {
 	Nav       Nav
 	Portal    *PortalFrame // of pages of the portal; nil in the backoffice
 	Toasts    []ui.ToastProps
-	MailWaits bool // mail is queued, and nothing sends it
+	Onward    string // path and query, without Base, that the page leads on to by itself
+	MailWaits bool   // mail is queued, and nothing sends it
 }
 
 // Actor is who is signed in, as the frame shows them.

@@ -132,6 +132,14 @@ func (s *surfer) to(address, until string) *url.URL {
 		if err != nil {
 			s.t.Fatal(err)
 		}
+		if content := doc.Find("meta[http-equiv=refresh]").AttrOr("content", ""); content != "" {
+			next, err := request.URL.Parse(strings.TrimPrefix(content, "0;url="))
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			request, _ = http.NewRequest(http.MethodGet, next.String(), nil)
+			continue
+		}
 		onward := ""
 		doc.Find("a[href]").Each(func(_ int, a *goquery.Selection) {
 			if href := a.AttrOr("href", ""); strings.HasPrefix(href, until) {
