@@ -58,6 +58,7 @@ var eventTexts = map[string]string{
 	"application.purged":                      "purged an application from the bin",
 	"application.assigned":                    "assigned the application {} to {account}",
 	"application.removed":                     "removed the application {} from {account}",
+	"application.returned":                    "assigned the application {} to {account} again, as it was",
 	"application.auto-assignment-enabled":     "assigned the application {} to every user of {account}",
 	"application.auto-assignment-disabled":    "assigned the application {} to every user of {account} no more",
 	"user.application-given":                  "gave {} the application {application}",

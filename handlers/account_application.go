@@ -31,6 +31,7 @@ func (s *server) accountApplicationRoutes() []route {
 		{post, one + "/auto-assignment", write, s.setAutoAssignment},
 		{get, one + "/removal", write, s.askAssignmentRemoval},
 		{post, one + "/removal", write, s.removeAssignment},
+		{post, one + "/restoration", write, s.returnAssignment},
 		{get, one + "/users/new", write, s.showUserPicker},
 		{post, one + "/users", write, s.giveApplication},
 		{post, one + "/users/:user/removal", write, s.takeApplication},
@@ -339,7 +340,7 @@ func (s *server) askAssignmentRemoval(c *call) error {
 		ask.Lines = []views.AskLine{{Icon: "users", Text: "No user has it."}}
 	}
 	if v.Path == backoffice.ByHand && have > 0 {
-		ask.Lines = append(ask.Lines, views.AskLine{Icon: "user-x", Text: "To whom it was given is forgotten: assigned again, it begins without users."})
+		ask.Lines = append(ask.Lines, views.AskLine{Icon: "user-x", Text: "Undo gives it back to them, for 30 days. Assigned again later, it begins without users."})
 	}
 	if v.ReachesAll() {
 		ask.Lines = append(ask.Lines, views.AskLine{Icon: "building-2", Text: "All accounts start with it; this one stays without it until it is assigned here again."})
@@ -365,8 +366,43 @@ func (s *server) removeAssignment(c *call) error {
 	}
 	begun := from(form["from"])
 	toast := ui.ToastProps{Text: "“" + p.Name + "” was removed from “" + a.Name + "”."}
+	removal, err := c.store().LastRemoval(c.ctx(), a.ID, p.ID)
+	if err != nil && !errors.Is(err, backoffice.ErrNotFound) {
+		return err
+	}
+	if err == nil {
+		toast.Undo, toast.Hidden = views.AccountApplicationPath(s.base, a.ID, p.ID)+"/restoration", []ui.Pair{{Name: "removal", Value: removal}}
+	}
 	if begun == views.FromApplication {
 		return c.saved(views.AccountApplicationsPath("", a.ID), toast, nil)
 	}
 	return c.assignmentsChanged(begun, p.ID, toast)
+}
+
+// returnAssignment takes a removal back, as its toast and the trail offer.
+func (s *server) returnAssignment(c *call) error {
+	form, err := c.fields("removal")
+	if err != nil {
+		return err
+	}
+	a, err := c.account()
+	if err != nil {
+		return err
+	}
+	p, err := c.store().Application(c.ctx(), c.param("application"))
+	if err != nil {
+		return err
+	}
+	err = c.store().ReturnApplication(c.ctx(), c.actor, a.ID, p.ID, form["removal"])
+	if errors.Is(err, backoffice.ErrNotFound) {
+		err = backoffice.Refusal("There is nothing left to undo.")
+	}
+	var refusal backoffice.Refusal
+	if errors.As(err, &refusal) {
+		return c.saved(views.AccountApplicationsPath("", a.ID), ui.ToastProps{Text: refusal.Error(), Bad: true}, nil)
+	}
+	if err != nil {
+		return err
+	}
+	return c.saved(views.AccountApplicationPath("", a.ID, p.ID), ui.ToastProps{Text: "“" + a.Name + "” has “" + p.Name + "” again, and so has everybody who had it. Sessions do not come back."}, nil)
 }

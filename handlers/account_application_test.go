@@ -166,3 +166,56 @@ func TestUsersAreGivenAnApplication(t *testing.T) {
 		t.Errorf("taken all the same: %q", p.text(".toast-text"))
 	}
 }
+
+// The toast of a removal takes it back, with and without script, and so does the
+// trail; assigned again meanwhile, it says so.
+func TestRemovalOfAnApplicationIsUndone(t *testing.T) {
+	w := newSite(t)
+	w.manager()
+	w.create("Nord", "nord", "ana@nord.example")
+	wiki := w.sold(backoffice.Application{Name: "Wiki <i>", Active: true})
+	assign := func() {
+		t.Helper()
+		if _, err := w.store.AssignApplications(ctx, backoffice.CommandLine(), "nord", []string{wiki}, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	assign()
+	if err := w.store.GiveApplication(ctx, backoffice.CommandLine(), "nord", wiki, w.userID("ana@nord.example")); err != nil {
+		t.Fatal(err)
+	}
+	b := w.browser()
+	const all = "/backoffice/accounts/nord/applications"
+	removed := b.get(all+"/"+wiki+"/removal?from=list").submit("form.deletion", nil)
+	if removed.URL.Path != all || removed.text(".toast-text") != "“Wiki <i>” was removed from “Nord”." || removed.Find("tbody tr").Length() != 0 {
+		t.Fatalf("removed: %s %q", removed.URL, removed.text("main"))
+	}
+	back := removed.submit(".toast-line form", nil)
+	if back.URL.Path != all+"/"+wiki || back.text(".toast-text") != "“Nord” has “Wiki <i>” again, and so has everybody who had it. Sessions do not come back." || !strings.Contains(back.text("#application-users"), "ana@nord.example") {
+		t.Errorf("undone: %s %q", back.URL, back.text("main"))
+	}
+	if p := removed.submit(".toast-line form", nil); p.text(".toast-text") != "There is nothing left to undo." {
+		t.Errorf("twice: %q", p.text(".toast-text"))
+	}
+	dialog := b.get(all+"/"+wiki+"/removal", "dialog").submit("dialog form", nil, "applications")
+	if dialog.Find(".toast-line form[action$='/restoration'] input[name=removal]").Length() != 1 {
+		t.Errorf("over the page: %s", dialog.Body)
+	}
+	events, err := w.store.Events(ctx, backoffice.EventFilter{Object: wiki}, "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := b.get("/backoffice/audit/" + events.Rows[0].ID)
+	assign()
+	if p := entry.submit("form[action$='/restoration']", nil); p.text(".toast-line.bad .toast-text") != "“Wiki <i>” was assigned to this account again meanwhile." {
+		t.Errorf("assigned meanwhile: %q", p.text(".toast-text"))
+	}
+	b.get(all+"/"+wiki+"/removal").submit("form.deletion", nil)
+	if events, err = w.store.Events(ctx, backoffice.EventFilter{Object: wiki}, "", 1); err != nil {
+		t.Fatal(err)
+	}
+	entry = b.get("/backoffice/audit/" + events.Rows[0].ID)
+	if p := entry.submit("form[action$='/restoration']", nil); p.URL.Path != all+"/"+wiki {
+		t.Errorf("by the trail: %s %q", p.URL, p.text(".toast-text"))
+	}
+}

@@ -219,5 +219,9 @@ func (s *server) takePortalApplication(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.saved(scene.Path(""), ui.ToastProps{Text: scene.Application.Name + " was taken from them. They cannot enter it from their next request on."}, nil)
+	toast := ui.ToastProps{Text: scene.Application.Name + " was taken from them. They cannot enter it from their next request on."}
+	if scene.MayGive {
+		toast.Undo, toast.Hidden = s.link(scene.Path("/users")), []ui.Pair{{Name: "user", Value: c.Param("id")}}
+	}
+	return c.saved(scene.Path(""), toast, nil)
 }

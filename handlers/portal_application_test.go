@@ -121,9 +121,14 @@ func TestPortalAssignsApplications(t *testing.T) {
 		} else {
 			p.submit("#auto-assignment-form", nil)
 		}
-		if p := hana.get(notes).submit(`form[action$="/users/`+uma.ID+`/removal"]`, nil); !strings.Contains(p.Body, "was taken from them") {
+		taken := hana.get(notes).submit(`form[action$="/users/`+uma.ID+`/removal"]`, nil)
+		if !strings.Contains(taken.Body, "was taken from them") {
 			t.Fatal("not taken")
 		}
+		if p := taken.submit(".toast-line form", nil); !strings.Contains(p.Body, "1 user has it.") {
+			t.Errorf("undone: %q", p.text("main"))
+		}
+		hana.get(notes).submit(`form[action$="/users/`+uma.ID+`/removal"]`, nil)
 		// Who may only read sees no button, and is refused.
 		reader := w.browser()
 		if p := reader.userSignIn("uma@nord.example", userPassphrase).follow(`a[href$="/portal/applications"]`).follow(`a[href$="` + made["Notes"].ID + `"]`); strings.Contains(p.Body, "Add users") ||

@@ -66,3 +66,27 @@ CREATE TABLE user_applications (
 CREATE INDEX user_applications_user ON user_applications (user_key, account_key);
 CREATE INDEX user_applications_application ON user_applications (application_key);
 CREATE INDEX user_applications_resting ON user_applications (rests_at) WHERE rests_at IS NOT NULL;
+
+-- Applications that were taken from an account, the last removal of each, for as long
+-- as that can be undone; and to whom they were given there.
+CREATE TABLE removed_assignments (
+  id              TEXT {{.Raw}} NOT NULL PRIMARY KEY,
+  account_key     BIGINT NOT NULL REFERENCES accounts (key),
+  application_key BIGINT NOT NULL REFERENCES applications (key),
+  own             BOOLEAN NOT NULL, -- the account had it beside what every account starts with
+  auto_assigned   BOOLEAN NOT NULL,
+  created_at      BIGINT NOT NULL,
+  removed_at      BIGINT NOT NULL,
+  CONSTRAINT removed_assignments_account_key_application_key_key UNIQUE (account_key, application_key)
+);
+CREATE INDEX removed_assignments_application ON removed_assignments (application_key);
+CREATE TABLE removed_user_applications (
+  account_key     BIGINT NOT NULL REFERENCES accounts (key),
+  application_key BIGINT NOT NULL REFERENCES applications (key),
+  user_key        BIGINT NOT NULL REFERENCES users (key),
+  created_at      BIGINT NOT NULL,
+  rests_at        BIGINT,
+  PRIMARY KEY (account_key, application_key, user_key)
+) {{.ByKey}};
+CREATE INDEX removed_user_applications_user ON removed_user_applications (user_key);
+CREATE INDEX removed_user_applications_application ON removed_user_applications (application_key);

@@ -508,6 +508,8 @@ func (s *Store) PurgeApplications(ctx context.Context, limit int) (n int, err er
 		for _, a := range list {
 			for _, text := range []string{
 				`DELETE FROM user_applications WHERE application_key = $1`,
+				`DELETE FROM removed_user_applications WHERE application_key = $1`,
+				`DELETE FROM removed_assignments WHERE application_key = $1`,
 				`DELETE FROM account_applications WHERE application_key = $1`,
 				`DELETE FROM application_secrets WHERE application_key = $1`,
 				`DELETE FROM openid_requests WHERE application_key = $1`,

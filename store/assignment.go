@@ -235,8 +235,8 @@ func (t *tx) assign(account backoffice.Account, a backoffice.Application, auto b
 
 // RemoveApplication takes an application from an account and from all of its
 // users; one that all accounts start with stays away from this one from now on.
-// One that it does not have is no error. Only staff and machines may. Errors:
-// ErrNotFound, ErrForbidden.
+// One that it does not have is no error. ReturnApplication takes it back. Only staff
+// and machines may. Errors: ErrNotFound, ErrForbidden.
 func (s *Store) RemoveApplication(ctx context.Context, actor backoffice.Actor, accountID, applicationID string) error {
 	return s.update(ctx, actor, func(t *tx) error {
 		if err := t.mayAssignAny(); err != nil {
@@ -244,6 +244,10 @@ func (s *Store) RemoveApplication(ctx context.Context, actor backoffice.Actor, a
 		}
 		account, a, path, err := t.assignmentNow(accountID, applicationID)
 		if err != nil || path == "" {
+			return err
+		}
+		removal := newID()
+		if err := t.keepAssignment(removal, account.Key, a.Key); err != nil {
 			return err
 		}
 		for _, text := range []string{
@@ -262,7 +266,9 @@ func (s *Store) RemoveApplication(ctx context.Context, actor backoffice.Actor, a
 				return err
 			}
 		}
-		return t.record(applicationEvent("application.removed", a, account.Key, map[string]any{"account": account.Name, "path": path}, nil))
+		e := applicationEvent("application.removed", a, account.Key, map[string]any{"account": account.Name, "path": path}, nil)
+		e.undo = removal
+		return t.record(e)
 	})
 }
 

@@ -381,6 +381,8 @@ func (s *Store) Purge(ctx context.Context, limit int) (n int, err error) {
 				`DELETE FROM removed_memberships WHERE account_key = $1`,
 				`DELETE FROM resting_grants WHERE account_key = $1`,
 				`DELETE FROM user_applications WHERE account_key = $1`,
+				`DELETE FROM removed_user_applications WHERE account_key = $1`,
+				`DELETE FROM removed_assignments WHERE account_key = $1`,
 				`DELETE FROM account_applications WHERE account_key = $1`,
 				`DELETE FROM openid_families WHERE account_key = $1`,
 				`DELETE FROM former_members WHERE account_key = $1`,

@@ -30,6 +30,9 @@ func (s *Store) Forget(ctx context.Context) error {
 			{`DELETE FROM removed_memberships WHERE removed_at < $1`, backoffice.BinDays * day},
 			{`DELETE FROM resting_grants WHERE rests_at < $1`, backoffice.BinDays * day},
 			{`DELETE FROM user_applications WHERE rests_at < $1`, backoffice.BinDays * day},
+			{`DELETE FROM removed_user_applications WHERE EXISTS (SELECT 1 FROM removed_assignments r WHERE r.account_key = removed_user_applications.account_key
+				AND r.application_key = removed_user_applications.application_key AND r.removed_at < $1)`, backoffice.BinDays * day},
+			{`DELETE FROM removed_assignments WHERE removed_at < $1`, backoffice.BinDays * day},
 		} {
 			if _, err := t.exec(old.text, t.now.Add(-old.age).UnixMicro()); err != nil {
 				return err

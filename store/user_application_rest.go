@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -81,29 +82,46 @@ const (
 // applications by hand, and who may come back as well: a statement for each way to
 // be there, however many they are.
 func (t *tx) keepByHand(account, application int64) error {
-	above, err := aboveKeys(t.ctx, t, account)
-	if err != nil {
-		return err
-	}
 	args := []any{account, application, t.now.UnixMicro()}
 	if _, err := t.exec(keepMembers, args...); err != nil {
 		return err
 	}
-	back := `SELECT` + removedMembers + `WHERE o.account_key = $1 UNION ALL SELECT` + binnedMembers + `WHERE o.account_key = $1`
+	above, err := aboveKeys(t.ctx, t, account)
+	if err != nil {
+		return err
+	}
 	if len(above) > 0 {
 		// Those above are named by their keys, so that only their members are looked at.
 		in, keys := keyList(above, len(args)+1)
-		args = append(args, keys...)
 		if _, err := t.exec(intoByHand+`SELECT DISTINCT CAST($1 AS BIGINT), CAST($2 AS BIGINT), m.user_key, CAST($3 AS BIGINT), CAST(NULL AS BIGINT)
-			FROM accounts x CROSS JOIN memberships m LEFT JOIN grants g ON g.membership_key = m.key WHERE x.key IN (`+in+`) AND `+grantJoin+` AND `+given("m", 3)+nowByHand, args...); err != nil {
+			FROM accounts x CROSS JOIN memberships m LEFT JOIN grants g ON g.membership_key = m.key WHERE x.key IN (`+in+`) AND `+grantJoin+` AND `+given("m", 3)+nowByHand, append(slices.Clone(args), keys...)...); err != nil {
 			return err
 		}
+	}
+	back, args, err := t.mayComeBack(account, args)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(intoByHand+`SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), b.user_key, CAST($3 AS BIGINT), MAX(b.gone) FROM (`+back+`) b WHERE TRUE GROUP BY b.user_key`+thenByHand, args...)
+	return err
+}
+
+// mayComeBack are the users who may come back into the account $1, as user_key, and
+// the instant with which each does, as gone; $3 is now. args get what it takes.
+func (t *tx) mayComeBack(account int64, args []any) (string, []any, error) {
+	above, err := aboveKeys(t.ctx, t, account)
+	if err != nil {
+		return "", nil, err
+	}
+	back := `SELECT` + removedMembers + `WHERE o.account_key = $1 UNION ALL SELECT` + binnedMembers + `WHERE o.account_key = $1`
+	if len(above) > 0 {
+		in, keys := keyList(above, len(args)+1)
+		args = append(slices.Clone(args), keys...)
 		for _, of := range []string{removedMembers, binnedMembers} {
 			back += ` UNION ALL SELECT` + of + restingJoin + `WHERE x.key IN (` + in + `) AND ` + given("o", 3)
 		}
 	}
-	_, err = t.exec(intoByHand+`SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), b.user_key, CAST($3 AS BIGINT), MAX(b.gone) FROM (`+back+`) b WHERE TRUE GROUP BY b.user_key`+thenByHand, args...)
-	return err
+	return back, args, nil
 }
 
 const keepMembers = intoByHand + `SELECT m.account_key, CAST($2 AS BIGINT), m.user_key, CAST($3 AS BIGINT), CAST(NULL AS BIGINT) FROM memberships m WHERE m.account_key = $1` + nowByHand

@@ -286,6 +286,7 @@ func (s *Store) PurgeUsers(ctx context.Context, limit int) (n int, err error) {
 				`DELETE FROM removed_memberships WHERE user_key = $1`,
 				`DELETE FROM resting_grants WHERE user_key = $1`,
 				`DELETE FROM user_applications WHERE user_key = $1`,
+				`DELETE FROM removed_user_applications WHERE user_key = $1`,
 				`DELETE FROM openid_families WHERE user_key = $1`,
 				`DELETE FROM invitations WHERE user_key = $1`,
 				`UPDATE users SET email = '', name = '', name_sort = '', search = '', metadata = '{}', vendor_metadata = '{}' WHERE key = $1`,

@@ -250,6 +250,8 @@ func (v EventsView) undo(e backoffice.EventRow) eventUndo {
 		return eventUndo{"/backoffice/restorations", "deletion", e.Undo, "Undo: restore from the bin"}
 	case e.ObjectKind == "role" && v.MayRoles:
 		return eventUndo{RoleRestorationsPath, "role", e.ObjectID, "Undo: bring the role back"}
+	case e.Action == "application.removed" && v.MayApplications:
+		return eventUndo{AccountApplicationPath("", e.AccountID, e.ObjectID) + "/restoration", "removal", e.Undo, "Undo: assign it again, as it was"}
 	case e.ObjectKind == "application" && v.MayApplications:
 		return eventUndo{ApplicationRestorationsPath, "deletion", e.Undo, "Undo: restore from the bin"}
 	case e.Action == "user.removed" && v.MayUsers:
