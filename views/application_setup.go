@@ -21,8 +21,8 @@ type ClientSetup struct {
 // secretPlace stands where a client secret belongs: it is shown once, and not here.
 const secretPlace = "<client secret>"
 
-// setups are those for the type of the application.
-func (s ApplicationScene) setups() []ClientSetup {
+// Setups are those for the type of the application.
+func (s ApplicationScene) Setups() []ClientSetup {
 	f := s.setupFacts()
 	switch s.Application.Kind {
 	case backoffice.SinglePage:
@@ -37,7 +37,7 @@ func (s ApplicationScene) setups() []ClientSetup {
 
 // setup is the chosen one; the first where none is.
 func (s ApplicationScene) setup() ClientSetup {
-	list := s.setups()
+	list := s.Setups()
 	if at := slices.IndexFunc(list, func(v ClientSetup) bool { return v.ID == s.Client }); at >= 0 {
 		return list[at]
 	}
@@ -46,7 +46,7 @@ func (s ApplicationScene) setup() ClientSetup {
 
 func (s ApplicationScene) setupTabs() []ui.Tab {
 	var tabs []ui.Tab
-	for _, v := range s.setups() {
+	for _, v := range s.Setups() {
 		href := s.path("?client=" + v.ID)
 		tabs = append(tabs, ui.Tab{Label: v.Label, Href: href + "#" + ApplicationSetupID, Current: v.ID == s.setup().ID, Attrs: ui.InSection(href, ApplicationSetupID)})
 	}
@@ -154,15 +154,30 @@ openBrowser(config.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier)))
 token, err := config.Exchange(ctx, code, oauth2.VerifierOption(verifier))`)}
 }
 
-func (f setupFacts) node() ClientSetup {
-	discovery := `const config = await client.discovery(new URL("«issuer»"), "«id»", process.env.OIDC_CLIENT_SECRET);`
-	if !f.secret {
-		discovery = `const config = await client.discovery(new URL("«issuer»"), "«id»", undefined, client.None());`
+// discovery is the line by which openid-client learns all it needs. It asks
+// nothing without TLS, as on the machine of who tries it, unless it is told to.
+func (f setupFacts) discovery() string {
+	client := []string{`new URL("«issuer»")`, `"«id»"`}
+	insecure := strings.HasPrefix(f.issuer, "http:")
+	switch {
+	case !f.secret:
+		client = append(client, "undefined", "client.None()")
+	case insecure:
+		client = append(client, "process.env.OIDC_CLIENT_SECRET", "undefined")
+	default:
+		client = append(client, "process.env.OIDC_CLIENT_SECRET")
 	}
+	if insecure {
+		client = append(client, "{ execute: [client.allowInsecureRequests] }")
+	}
+	return "const config = await client.discovery(" + strings.Join(client, ", ") + ");"
+}
+
+func (f setupFacts) node() ClientSetup {
 	return ClientSetup{ID: "node", Label: "Node", Note: "npm openid-client 6", Text: f.fill(`
 import * as client from "openid-client";
 
-` + discovery + `
+` + f.discovery() + `
 
 // To sign in: keep verifier and state in the session, then redirect.
 const verifier = client.randomPKCECodeVerifier();
@@ -240,7 +255,7 @@ func (f setupFacts) nodeAgent() ClientSetup {
 	return ClientSetup{ID: "node", Label: "Node", Note: "npm openid-client 6", Text: f.fill(`
 import * as client from "openid-client";
 
-const config = await client.discovery(new URL("«issuer»"), "«id»", process.env.OIDC_CLIENT_SECRET);
+` + f.discovery() + `
 const { access_token, expires_in } = await client.clientCredentialsGrant(config);`)}
 }
 

@@ -413,6 +413,57 @@ func answers(t *testing.T, address string, output fmt.Stringer) {
 	t.Fatalf("%s does not answer:\n%s", address, output)
 }
 
+// apacheRoot is a folder with files that Apache, which is another user, may read.
+func apacheRoot(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "steward-apache") // t.TempDir is for its owner alone
+	if err == nil {
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// runApache serves with a configuration until the test ends.
+func runApache(t *testing.T, apache, dir, config string, v *vendor) *safeBuffer {
+	t.Helper()
+	file := filepath.Join(dir, "apache.conf")
+	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	command := exec.CommandContext(ctx, apache, "-f", file, "-DFOREGROUND")
+	output := &safeBuffer{}
+	command.Stdout, command.Stderr = output, output
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.WaitDelay = 10 * time.Second
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { command.Wait(); close(ended) }()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		if t.Failed() {
+			log, _ := os.ReadFile(filepath.Join(dir, "error.log"))
+			t.Logf("apache:\n%s\n%s\nserver:\n%s", output, log, v.output)
+		}
+	})
+	return output
+}
+
 // mod_auth_openidc of Debian's Apache.
 func TestClient_ModAuthOpenIDC(t *testing.T) {
 	apache := program(t, "apache2", "apache2 and libapache2-mod-auth-openidc")
@@ -427,22 +478,7 @@ func TestClient_ModAuthOpenIDC(t *testing.T) {
 	site := "http://" + l.Addr().String()
 	l.Close()
 	v := newVendor(t, "web", site+"/protected/callback", site+"/bye")
-	dir, err := os.MkdirTemp("", "steward-apache") // t.TempDir is for its owner alone, and Apache is another one
-	if err == nil {
-		t.Cleanup(func() { os.RemoveAll(dir) })
-		err = os.Chmod(dir, 0o755)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{"root/protected/index.html": "protected", "root/bye": "bye"} {
-		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := apacheRoot(t, map[string]string{"root/protected/index.html": "protected", "root/bye": "bye"})
 	config := fmt.Sprintf(`ServerRoot %[1]s
 ServerName 127.0.0.1
 Listen %[2]s
@@ -476,29 +512,7 @@ OIDCCookieSameSite Off
   Header set X-Tenant "expr=%%{req:OIDC_CLAIM_tenantId}"
 </Location>
 `, dir, strings.TrimPrefix(site, "http://"), modules, v.url, v.id, v.secret, webUser())
-	file := filepath.Join(dir, "apache.conf")
-	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	command := exec.CommandContext(ctx, apache, "-f", file, "-DFOREGROUND")
-	output := &safeBuffer{}
-	command.Stdout, command.Stderr = output, output
-	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
-	command.WaitDelay = 10 * time.Second
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { command.Wait(); close(ended) }()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-		if t.Failed() {
-			log, _ := os.ReadFile(filepath.Join(dir, "error.log"))
-			t.Logf("apache:\n%s\n%s\nserver:\n%s", output, log, v.output)
-		}
-	})
+	output := runApache(t, apache, dir, config, v)
 	answers(t, site+"/bye", output)
 	hana := newSurfer(t)
 	get := func(address string) (*http.Response, string) {
