@@ -39,7 +39,7 @@ func (s Scope) Label() string {
 	case ScopeReadApplications:
 		return "Read applications and who has them"
 	case ScopeWriteApplications:
-		return "Assign applications"
+		return "Read and assign applications"
 	}
 	return string(s)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -307,6 +308,26 @@ func TestAssignmentsAPI(t *testing.T) {
 		acted("nothing that is not there")
 		if page, err := w.store.Events(ctx, backoffice.EventFilter{Action: "application.removed"}, "", 1); err != nil || page.Rows[0].ActorName != "Planner" || page.Rows[0].Address == "" {
 			t.Errorf("who did it: %+v, %v", page.Rows, err)
+		}
+	})
+}
+
+// Every scope that a route asks for is offered where tokens are made.
+func TestScopesAreOffered(t *testing.T) {
+	eachGate(t, func(t *testing.T, w *site) {
+		b := w.browser()
+		b.signIn("owner@vendor.example", passphrase)
+		page := b.get("/backoffice/settings/tokens")
+		for _, e := range w.probe.Table() {
+			if e.Scope == "" {
+				continue
+			}
+			made := page.submit("#token-form", url.Values{"name": {"Planner"}, "scope": {string(e.Scope)}})
+			m := machine{w, made.text("#new-token code")}
+			path, ok := address(e.Path, map[string]string{"accounts": noSuchID, "applications": noSuchID, "users": noSuchID})
+			if got := m.ask(e.Method, strings.TrimPrefix(path, "/api/v1/"), "{}"); !ok || got.Status == http.StatusUnauthorized || got.Status == http.StatusForbidden {
+				t.Errorf("%s %s by %s: %d %s", e.Method, path, e.Scope, got.Status, got.Body)
+			}
 		}
 	})
 }

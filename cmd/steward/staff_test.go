@@ -132,7 +132,7 @@ func TestStaffResetMFA(t *testing.T) {
 
 func TestTokenAdd(t *testing.T) {
 	database := filepath.Join(t.TempDir(), "steward.db")
-	code, stdout, stderr := runVerb(t, database, "", "token", "add", "CRM", "--scope", "visits:write,accounts:write")
+	code, stdout, stderr := runVerb(t, database, "", "token", "add", "CRM", "--scope", "visits:write,accounts:write,applications:read,applications:write")
 	token := strings.TrimSuffix(stdout, "\n")
 	hash, ok := auth.APIToken.Hash(token)
 	if code != 0 || !ok || stderr != "" {
@@ -144,7 +144,7 @@ func TestTokenAdd(t *testing.T) {
 	}
 	defer s.Close()
 	found, err := s.FindToken(t.Context(), hash)
-	if err != nil || found.Name != "CRM" || len(found.Scopes) != 2 || found.CreatedBy != "Command line" {
+	if err != nil || found.Name != "CRM" || len(found.Scopes) != 4 || found.CreatedBy != "Command line" {
 		t.Errorf("%+v, %v", found, err)
 	}
 	for _, args := range [][]string{{"CRM", "--scope", "root"}, {"CRM"}, {" ", "--scope", "visits:write"}} {
