@@ -49,6 +49,7 @@ CREATE TABLE user_sessions (
   CONSTRAINT user_sessions_id_key UNIQUE (id)
 );
 CREATE INDEX user_sessions_user ON user_sessions (user_key, created_at);
+CREATE INDEX user_sessions_created ON user_sessions (created_at);
 CREATE INDEX user_sessions_account ON user_sessions (account_key);
 
 -- A sign-in under way: a first credential was right. Which step comes next is
@@ -74,6 +75,7 @@ CREATE TABLE user_devices (
   remembered_until BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX user_devices_user ON user_devices (user_key, created_at);
+CREATE INDEX user_devices_created ON user_devices (created_at);
 
 -- Links and codes sent by mail: each for one purpose, one user, one address, once.
 CREATE TABLE mailed_links (

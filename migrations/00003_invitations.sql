@@ -22,6 +22,7 @@ CREATE TABLE mails (
 CREATE INDEX mails_due ON mails (next_at, key) WHERE state = 'queued';
 CREATE INDEX mails_state ON mails (state, key);
 CREATE INDEX mails_account ON mails (account_key) WHERE account_key IS NOT NULL;
+CREATE INDEX mails_done ON mails (done_at) WHERE done_at IS NOT NULL;
 
 -- An invitation is open while it is neither accepted nor revoked; an expired one
 -- can be sent again. The row stays for the funnel.

@@ -85,6 +85,7 @@ CREATE TABLE removed_memberships (
 );
 CREATE INDEX removed_memberships_user ON removed_memberships (user_key, account_key);
 CREATE INDEX removed_memberships_account ON removed_memberships (account_key);
+CREATE INDEX removed_memberships_removed ON removed_memberships (removed_at);
 
 -- Visits outlive the membership in which they were made: what they add up to
 -- waits here for a membership of the same user in the same account.

@@ -80,6 +80,7 @@ CREATE TABLE removed_assignments (
   CONSTRAINT removed_assignments_account_key_application_key_key UNIQUE (account_key, application_key)
 );
 CREATE INDEX removed_assignments_application ON removed_assignments (application_key);
+CREATE INDEX removed_assignments_removed ON removed_assignments (removed_at);
 CREATE TABLE removed_user_applications (
   account_key     BIGINT NOT NULL REFERENCES accounts (key),
   application_key BIGINT NOT NULL REFERENCES applications (key),

@@ -70,6 +70,7 @@ CREATE INDEX openid_families_account ON openid_families (account_key);
 CREATE INDEX openid_families_application ON openid_families (application_key);
 CREATE INDEX openid_families_sign_in ON openid_families (sign_in);
 CREATE INDEX openid_families_seen ON openid_families (seen_at);
+CREATE INDEX openid_families_ended ON openid_families (ended_at) WHERE ended_at IS NOT NULL;
 
 -- Authorization codes, each good for one exchange within a minute. A used one is
 -- kept as long as its family: who comes with it again ends that.

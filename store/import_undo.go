@@ -174,15 +174,15 @@ const (
 
 // membershipNow is a membership as it is by now.
 type membershipNow struct {
-	account, created, visits, last, birth int64
-	disabled, binned                      bool
-	roles                                 []string
+	account, user, created, visits, last, birth int64
+	disabled, binned                            bool
+	roles                                       []string
 }
 
 func (t *tx) membershipNow(key int64) (m membershipNow, err error) {
-	if err = t.get(`SELECT m.account_key, m.created_at, m.visits, m.last_visit_at, m.disabled, a.deleted_at IS NOT NULL, a.created_at
+	if err = t.get(`SELECT m.account_key, m.user_key, m.created_at, m.visits, m.last_visit_at, m.disabled, a.deleted_at IS NOT NULL, a.created_at
 		FROM memberships m JOIN accounts a ON a.key = m.account_key WHERE m.key = $1`, key).
-		Scan(&m.account, &m.created, &m.visits, &m.last, &m.disabled, &m.binned, &m.birth); err != nil {
+		Scan(&m.account, &m.user, &m.created, &m.visits, &m.last, &m.disabled, &m.binned, &m.birth); err != nil {
 		return m, err
 	}
 	m.roles, err = t.membershipRoles(key)
@@ -207,7 +207,11 @@ func (t *tx) undoMembership(row *applyRow, roles roleSets) error {
 	case m.disabled || m.created != in.CreatedAt.V || !slices.Equal(m.roles, roles.of(in)):
 		row.reason = keptChanged
 	default:
-		return t.deleteMembership(row.made)
+		if err := t.deleteMembership(row.made); err != nil {
+			return err
+		}
+		// Imported visits may have opened ways below; what came by these ends.
+		return t.endUnreachableOf(m.user)
 	}
 	return nil
 }
@@ -256,14 +260,16 @@ func (t *tx) undoAccount(row *applyRow) error {
 	if err != nil {
 		return err
 	}
-	var children, policy bool
-	if err := t.get(`SELECT EXISTS (SELECT 1 FROM accounts WHERE parent_key = $1), EXISTS (SELECT 1 FROM policies WHERE account_key = $1)`, a.Key).Scan(&children, &policy); err != nil {
+	var children, policy, known bool
+	if err := t.get(`SELECT EXISTS (SELECT 1 FROM accounts WHERE parent_key = $1), EXISTS (SELECT 1 FROM policies WHERE account_key = $1),
+		EXISTS (SELECT 1 FROM removed_memberships WHERE account_key = $1) OR EXISTS (SELECT 1 FROM binned_memberships WHERE account_key = $1)
+		OR EXISTS (SELECT 1 FROM invitations WHERE account_key = $1) OR EXISTS (SELECT 1 FROM roles WHERE account_key = $1)`, a.Key).Scan(&children, &policy, &known); err != nil {
 		return err
 	}
 	switch {
 	case !a.DeletedAt.IsZero():
 		row.reason = keptBinned
-	case a.Version != 1 || a.MetadataVersion != 1 || policy || !backoffice.SameImported(a, in.Over(a)):
+	case a.Version != 1 || a.MetadataVersion != 1 || policy || known || !backoffice.SameImported(a, in.Over(a)):
 		row.reason = keptChanged
 	case children:
 		row.reason = "It has sub-accounts that stay."
@@ -283,7 +289,16 @@ func (t *tx) deleteAccountRow(a backoffice.Account) error {
 		return err
 	}
 	t.kpi.countAccount(countOf(&a), -1)
-	for _, text := range []string{`DELETE FROM user_applications WHERE account_key = $1`, `DELETE FROM account_applications WHERE account_key = $1`} {
+	if _, err := t.endSessions(`account_key = $1`, a.Key); err != nil {
+		return err
+	}
+	for _, text := range []string{
+		`DELETE FROM openid_families WHERE account_key = $1`,
+		`DELETE FROM user_applications WHERE account_key = $1`,
+		`DELETE FROM account_applications WHERE account_key = $1`,
+		`DELETE FROM removed_user_applications WHERE account_key = $1`,
+		`DELETE FROM removed_assignments WHERE account_key = $1`,
+	} {
 		if _, err := t.exec(text, a.Key); err != nil {
 			return err
 		}
@@ -360,9 +375,14 @@ func (t *tx) undoUser(row *applyRow) error {
 		return err
 	}
 	var name string
-	var verified, locked, binned, member, primary bool
-	err := t.get(`SELECT name, verified, locked, deleted_at IS NOT NULL, EXISTS (SELECT 1 FROM memberships WHERE user_key = $1), EXISTS (SELECT 1 FROM accounts WHERE primary_user_key = $1)
-		FROM users WHERE key = $1`, row.made).Scan(&name, &verified, &locked, &binned, &member, &primary)
+	var verified, locked, binned, member, primary, seen, known bool
+	var passwords, apps int64
+	err := t.get(`SELECT name, verified, locked, deleted_at IS NOT NULL, EXISTS (SELECT 1 FROM memberships WHERE user_key = $1), EXISTS (SELECT 1 FROM accounts WHERE primary_user_key = $1),
+		EXISTS (SELECT 1 FROM user_days WHERE user_key = $1),
+		EXISTS (SELECT 1 FROM removed_memberships WHERE user_key = $1) OR EXISTS (SELECT 1 FROM binned_memberships WHERE user_key = $1)
+		OR EXISTS (SELECT 1 FROM invitations WHERE user_key = $1) OR EXISTS (SELECT 1 FROM passkeys WHERE user_key = $1) OR EXISTS (SELECT 1 FROM recovery_codes WHERE user_key = $1),
+		(SELECT COUNT(*) FROM passwords WHERE user_key = $1), (SELECT COUNT(*) FROM authenticators WHERE user_key = $1)
+		FROM users WHERE key = $1`, row.made).Scan(&name, &verified, &locked, &binned, &member, &primary, &seen, &known, &passwords, &apps)
 	switch {
 	case errors.Is(err, backoffice.ErrNotFound):
 		return nil
@@ -372,7 +392,9 @@ func (t *tx) undoUser(row *applyRow) error {
 		row.reason = "The user is in an account."
 	case primary:
 		row.reason = "The user is the primary user of an account that stays."
-	case name != in.Name.V || verified != in.Verified || locked || binned:
+	case seen:
+		row.reason = "The user has visited since."
+	case name != in.Name.V || verified != in.Verified || locked || binned || known || passwords > 0 && !in.SetsPassword || apps > 0 && !in.SetsTOTP:
 		row.reason = keptChanged
 	default:
 		kept, err := t.personKept(row.made, in.importedPerson)
@@ -387,8 +409,19 @@ func (t *tx) undoUser(row *applyRow) error {
 			return err
 		}
 		t.kpi.users--
-		if _, err := t.exec(`DELETE FROM user_applications WHERE user_key = $1`, row.made); err != nil {
+		if _, err := t.endUserSessions(row.made, 0, nil); err != nil {
 			return err
+		}
+		for _, text := range []string{
+			`DELETE FROM user_devices WHERE user_key = $1`,
+			`DELETE FROM mailed_links WHERE user_key = $1`,
+			`DELETE FROM openid_families WHERE user_key = $1`,
+			`DELETE FROM user_applications WHERE user_key = $1`,
+			`DELETE FROM removed_user_applications WHERE user_key = $1`,
+		} {
+			if _, err := t.exec(text, row.made); err != nil {
+				return err
+			}
 		}
 		return t.one(`DELETE FROM users WHERE key = $1`, row.made)
 	}

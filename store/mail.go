@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"time"
 
 	"steward/backoffice"
 )
@@ -251,10 +250,8 @@ func cut[T any](s *Store, rows []T, size int, c listCursor, list any, at func(T)
 	return rows, prev, next
 }
 
-// forgetMails removes what the outbox has been done with for longer than 90 days,
-// as far as no open invitation points to it.
-func (t *tx) forgetMails() error {
-	_, err := t.exec(`DELETE FROM mails WHERE done_at < $1 AND NOT EXISTS (SELECT 1 FROM invitations i WHERE i.mail_key = mails.key AND `+openInvitation+`)`,
-		t.now.Add(-90*24*time.Hour).UnixMicro())
-	return err
+// forgettingMails removes what the outbox has been done with for longer than 90
+// days, as far as no open invitation points to it.
+var forgettingMails = []forgotten{
+	{`DELETE FROM mails WHERE done_at < $1 AND NOT EXISTS (SELECT 1 FROM invitations i WHERE i.mail_key = mails.key AND ` + openInvitation + `)`, 90 * aDay},
 }

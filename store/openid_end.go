@@ -105,24 +105,13 @@ func (s *Store) SinglePageOrigin(ctx context.Context, origin string) (bool, erro
 	return false, nil
 }
 
-// forgetOpenID removes requests, families and tokens that nothing asks for any
+// forgettingOpenID removes requests, families and tokens that nothing asks for any
 // more. A family is kept for as long as a code or a refresh token of it could be
 // shown again.
-func (t *tx) forgetOpenID() error {
-	const day = 24 * time.Hour
-	for _, old := range []struct {
-		text string
-		age  time.Duration
-	}{
-		{`DELETE FROM openid_requests WHERE expires_at < $1`, 0},
-		{`DELETE FROM openid_families WHERE seen_at < $1`, backoffice.RefreshLife + day},
-		{`DELETE FROM openid_families WHERE ended_at < $1`, 7 * day},
-		{`DELETE FROM openid_families WHERE handle_hash IS NULL AND seen_at < $1`, day},
-		{`DELETE FROM openid_revoked_tokens WHERE expires_at < $1`, time.Hour},
-	} {
-		if _, err := t.exec(old.text, t.now.Add(-old.age).UnixMicro()); err != nil {
-			return err
-		}
-	}
-	return nil
+var forgettingOpenID = []forgotten{
+	{`DELETE FROM openid_requests WHERE expires_at < $1`, 0},
+	{`DELETE FROM openid_families WHERE seen_at < $1`, backoffice.RefreshLife + aDay},
+	{`DELETE FROM openid_families WHERE ended_at < $1`, 7 * aDay},
+	{`DELETE FROM openid_families WHERE handle_hash IS NULL AND seen_at < $1`, aDay},
+	{`DELETE FROM openid_revoked_tokens WHERE expires_at < $1`, time.Hour},
 }

@@ -101,3 +101,70 @@ func holds(t *testing.T, s *Store, name string, plan []string, index, sorts stri
 		}
 	}
 }
+
+// What the housekeeping does hourly finds its rows by an index: it holds the only
+// writer, and mostly finds nothing.
+func TestPlansOfTheHousekeeping(t *testing.T) {
+	ctx := context.Background()
+	s, err := Open(ctx, filepath.Join(t.TempDir(), "steward.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	texts := []string{restEnded}
+	for _, list := range [][]forgotten{forgetting, forgettingOpenID, forgettingMails} {
+		for _, old := range list {
+			texts = append(texts, old.text)
+		}
+	}
+	for _, text := range texts {
+		args := []any{int64(1)}
+		if strings.Contains(text, "$2") {
+			args = append(args, int64(2))
+		}
+		rows, err := s.read.Query("EXPLAIN QUERY PLAN "+s.dialect.text(text), args...)
+		steps, err := collect(rows, err, func(r rowScanner) (step string, err error) {
+			var id, parent, unused int
+			err = r.Scan(&id, &parent, &unused, &step)
+			return
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Of staff there are a handful.
+		if plan := strings.Join(steps, "\n"); strings.Contains(plan, "SCAN") && !regexp.MustCompile(`SCAN (staff_sessions|staff_devices|setup_links)`).MatchString(plan) {
+			t.Errorf("%s\nwalks a whole table:\n%s", text, plan)
+		}
+	}
+}
+
+// A part of what is forgotten that fails keeps no other from it.
+func TestForgettingGoesOnAfterAFailure(t *testing.T) {
+	ctx := context.Background()
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	s, err := Open(ctx, filepath.Join(t.TempDir(), "steward.db"), Options{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, text := range []string{
+		`CREATE TRIGGER broken BEFORE DELETE ON sign_in_attempts BEGIN SELECT RAISE(ABORT, 'broken'); END`,
+		`INSERT INTO sign_in_attempts (subject, network, at) VALUES ('s', 'n', 1)`,
+		`INSERT INTO openid_revoked_tokens (token_hash, expires_at) VALUES (x'00', 1)`,
+		`INSERT INTO mails (id, kind, email, state, created_at, next_at, done_at) VALUES ('m', 'invitation', 'uma@nord.example', 'sent', 1, 1, 1)`,
+	} {
+		if err := s.update(ctx, backoffice.System(), func(t *tx) error {
+			_, err := t.exec(text)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Forget(ctx); err == nil || !strings.Contains(err.Error(), "broken") {
+		t.Fatal(err)
+	}
+	var attempts, tokens, mails int
+	if err := s.read.QueryRow(`SELECT (SELECT COUNT(*) FROM sign_in_attempts), (SELECT COUNT(*) FROM openid_revoked_tokens), (SELECT COUNT(*) FROM mails)`).Scan(&attempts, &tokens, &mails); err != nil || attempts != 1 || tokens+mails != 0 {
+		t.Fatalf("%d attempts, %d tokens, %d mails left: %v", attempts, tokens, mails, err)
+	}
+}

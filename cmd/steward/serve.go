@@ -279,17 +279,12 @@ func housekeep(ctx context.Context, s *store.Store, log *slog.Logger) {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
-		err := purge(ctx, s, log)
-		if err == nil {
-			err = s.Forget(ctx)
-		}
-		if err == nil {
-			err = s.PurgeImports(ctx)
-		}
-		if err == nil {
-			err = s.RotateSigningKeys(ctx, federation.MakeSigningKey)
-		}
-		if err != nil && !errors.Is(err, context.Canceled) {
+		err := each(ctx,
+			func(ctx context.Context) error { return purge(ctx, s, log) },
+			s.Forget,
+			s.PurgeImports,
+			func(ctx context.Context) error { return s.RotateSigningKeys(ctx, federation.MakeSigningKey) })
+		if err != nil && ctx.Err() == nil {
 			log.Error("housekeeping failed; it is tried again in an hour", "error", err)
 		}
 		select {
@@ -300,29 +295,42 @@ func housekeep(ctx context.Context, s *store.Store, log *slog.Logger) {
 	}
 }
 
+// each does all of the acts, whichever fail: one that cannot be done keeps no other
+// from being done.
+func each(ctx context.Context, acts ...func(context.Context) error) (err error) {
+	for _, act := range acts {
+		if ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		err = errors.Join(err, act(ctx))
+	}
+	return err
+}
+
 // purge empties the bin of what is older than 30 days, a few at a time: others
 // write in between. Roles come last: what is left of an account or a user may
 // name one.
 func purge(ctx context.Context, s *store.Store, log *slog.Logger) error {
 	const atOnce = 20
 	var gone [4]int
+	var acts []func(context.Context) error
 	for i, some := range []func(context.Context, int) (int, error){s.Purge, s.PurgeUsers, s.PurgeRoles, s.PurgeApplications} {
-		for {
-			if err := ctx.Err(); err != nil {
-				return err
+		acts = append(acts, func(ctx context.Context) error {
+			for {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				n, err := some(ctx, atOnce)
+				gone[i] += n
+				if err != nil || n < atOnce {
+					return err
+				}
 			}
-			n, err := some(ctx, atOnce)
-			gone[i] += n
-			if err != nil {
-				return err
-			}
-			if n < atOnce {
-				break
-			}
-		}
+		})
 	}
+	err := each(ctx, acts...)
 	if gone != [4]int{} {
 		log.Info("purged the bin", "accounts", gone[0], "users", gone[1], "roles", gone[2], "applications", gone[3])
 	}
-	return nil
+	return err
 }
