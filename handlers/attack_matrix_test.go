@@ -64,6 +64,7 @@ var publicRoutes = []string{
 	"GET /oauth/logout",        //
 	"POST /oauth/logout",       //
 	"GET /sign-in/application", // for a request that an application began in this browser
+	"GET /sign-in/application/logo",
 	"POST /sign-in/application",
 	"POST /sign-in/application/somebody-else",
 	"POST /sign-out/application",
@@ -157,7 +158,7 @@ var deadWithoutLink = []string{"GET /backoffice/setup", "POST /backoffice/setup"
 	"GET /sign-in/reset", "POST /sign-in/reset/password", "GET /invitation", "POST /invitation", "POST /invitation/code",
 	"GET /sign-up", "POST /sign-up", "GET /sign-up/verify", "POST /sign-up/verify", "GET /profile/address/confirm", "POST /profile/address/confirm",
 	"GET /sign-in/address", "POST /sign-in/address/restoration",
-	"GET /sign-in/application", "POST /sign-in/application", "POST /sign-in/application/somebody-else"}
+	"GET /sign-in/application", "GET /sign-in/application/logo", "POST /sign-in/application", "POST /sign-in/application/somebody-else"}
 
 // byToken answer 401 to whoever shows neither a token nor a secret.
 var byToken = []string{"POST /oauth/token", "GET /oauth/userinfo", "POST /oauth/userinfo", "POST /oauth/introspect", "POST /oauth/revoke"}

@@ -38,6 +38,7 @@ func (s *server) openIDRoutes() []route {
 		{get, federation.LogoutPath, public, s.showLogout},
 		{post, federation.LogoutPath, public, s.logoutByPost},
 		{get, views.EntryPath, public, s.showEntry},
+		{get, views.EntryLogoPath, public, s.showEntryLogo},
 		{post, views.EntryPath, public, s.chooseEntry},
 		{post, views.EntryPath + "/somebody-else", public, s.enterAsSomebodyElse},
 		{post, views.SignOutPath, public, s.signOutOfApplication},
@@ -226,7 +227,7 @@ func (s *server) enterFrom(c *call, a asked, in auth.UserIn, none bool) error {
 		}
 		return s.refuseEntry(c, a, in.User, in.Standing.Account, why)
 	}
-	choice := views.Choice{User: in.User, Accounts: open, More: more, Query: query, Now: s.now(), Application: a.Application.Name, Request: a.token}
+	choice := views.Choice{User: in.User, Accounts: open, More: more, Query: query, Now: s.now(), Toward: s.toward(a), Request: a.token}
 	chosen := a.Asks(backoffice.PromptAccount) && !a.asksAccount(in.SignedInUser)
 	if a.ChosenBy == in.User.Key {
 		if there, err := s.hinted(c, a, in.User.Key); err != nil || there {

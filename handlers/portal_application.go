@@ -16,6 +16,7 @@ func (s *server) portalApplicationRoutes() []portalRoute {
 	)
 	return []portalRoute{
 		{get, "/portal/applications", backoffice.ReadApplications, s.showPortalApplications},
+		{get, "/portal/applications/:application/logo", anyUser, s.showPortalLogo},
 		{get, "/portal/applications/:application", backoffice.ReadApplications, s.showPortalApplication},
 		{get, "/portal/applications/:application/auto-assignment", backoffice.WriteApplications, s.askPortalAutoAssignment},
 		{post, "/portal/applications/:application/auto-assignment", backoffice.WriteApplications, s.savePortalAutoAssignment},

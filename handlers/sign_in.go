@@ -97,6 +97,9 @@ func (s *server) addressPage(c *call, status int, v views.Address) error {
 		return err
 	}
 	v.SignUp, v.More = settings.Open, s.passkeyWay(v.Next)
+	if v.Toward, err = s.towardFrom(c, v.Next); err != nil {
+		return err
+	}
 	return c.gatePage(status, views.AddressPage(s.gate(c, "Sign in"), v))
 }
 
@@ -353,7 +356,7 @@ func (s *server) showChoice(c *call) error {
 	if a, waits, err := s.askedFor(c, p.Next); err != nil {
 		return err
 	} else if waits && !choice.Portal {
-		choice.Application = a.Application.Name
+		choice.Toward = s.toward(a)
 		if choice.Accounts, choice.More, _, err = c.store().EntryAccounts(c.ctx(), p.User.Key, a.Application.Key, choice.Query); err != nil {
 			return err
 		}

@@ -785,7 +785,7 @@ func PortalPage(s PortalScene) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = portalApplications(s.Applications).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = portalApplications(s.Page.Base, s.Applications).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -180,7 +180,7 @@ func noApplications(s UserScene) string {
 }
 
 // portalApplications are what a user can open from the account that they are in.
-func portalApplications(list []backoffice.UserApplication) templ.Component {
+func portalApplications(base string, list []backoffice.UserApplication) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -237,7 +237,7 @@ func portalApplications(list []backoffice.UserApplication) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = launchTile(a).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = launchTile(base, a).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -254,7 +254,7 @@ func portalApplications(list []backoffice.UserApplication) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = launchTile(a).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = launchTile(base, a).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -277,7 +277,7 @@ func portalApplications(list []backoffice.UserApplication) templ.Component {
 	})
 }
 
-func launchTile(a backoffice.UserApplication) templ.Component {
+func launchTile(base string, a backoffice.UserApplication) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -298,7 +298,7 @@ func launchTile(a backoffice.UserApplication) templ.Component {
 			templ_7745c5c3_Var10 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = ui.Glyph("", letterOf(a.Name), false).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = portalApplicationGlyph(base, a.Application).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
