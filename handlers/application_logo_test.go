@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"steward/backoffice"
 )
@@ -58,7 +59,7 @@ func TestLogoOfAnApplication(t *testing.T) {
 			t.Error("the list of the account shows none")
 		}
 		safe("who reads", admin.get(admin.get("/portal/applications").Find("img.app-logo").AttrOr("src", "")), kept)
-		if head := admin.get("/portal/applications/" + v.app.ID).Find(".head img").AttrOr("src", ""); !strings.HasSuffix(head, "/logo?v=tag") {
+		if head := admin.get("/portal/applications/"+v.app.ID).Find(".head img").AttrOr("src", ""); !strings.HasSuffix(head, "/logo?v=tag") {
 			t.Errorf("the head: %q", head)
 		}
 		hidden("of another account", admin, foreign.app.ID)
@@ -100,6 +101,10 @@ func TestLogoOfAnApplication(t *testing.T) {
 		if err := w.store.GiveApplication(ctx, cmd, "nord", v.app.ID, w.person("hana@nord.example").ID); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := w.store.AssignApplications(ctx, cmd, "sued", []string{v.app.ID}, true); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.Add(time.Second)
 		if p := admin.get(v.begin(with("prompt", "select_account"))); p.Find(".toward img").Length() != 1 || p.text(".toward h1") != "Choose an account" {
 			t.Errorf("the choice: %s %q", p.URL, p.text("main"))
 		}
