@@ -41,6 +41,7 @@ var eventTexts = map[string]string{
 	"role.replaced":                           "deleted the role {} and gave {replacement} in its place",
 	"role.restored":                           "brought back the role {}",
 	"role.purged":                             "purged a role from the bin",
+	"user.left-application":                   "signed {} out of the application {application}",
 	"user.entered-application":                "signed in to the application {application}",
 	"application.created":                     "made the application {}",
 	"application.changed":                     "changed the application {}",

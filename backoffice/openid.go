@@ -152,3 +152,13 @@ type CodeExchange struct {
 	Challenge     string        // of the verifier that was shown; empty: none
 	Refresh       RefreshHashes // of the refresh token that the family begins with, where it has one
 }
+
+// ApplicationSignIn is an application that holds tokens of a user, who takes them
+// away by signing out of it.
+type ApplicationSignIn struct {
+	ID       string // of the application
+	Name     string
+	Accounts []AccountRef // from which it was entered
+	Since    time.Time    // of the oldest that runs
+	SeenAt   time.Time    // when it was given tokens last
+}

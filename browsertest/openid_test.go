@@ -14,7 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"steward/auth"
 	"steward/backoffice"
+	"steward/store"
+	"steward/views"
 )
 
 // furnishApplication serves an application under another host than Steward, so
@@ -102,6 +105,26 @@ func TestSignInEndsAtTheApplication(t *testing.T) {
 	}
 }
 
+// leftElsewhere is a link by mail for a user who began at an application in another
+// browser.
+func leftElsewhere(t *testing.T, w *site, a backoffice.Application) (token string) {
+	t.Helper()
+	request, hash := auth.OpenIDRequest.New()
+	_, browser := auth.OpenIDBrowser.New()
+	err := w.store.BeginOpenID(ctx, backoffice.OpenIDRequest{Application: a, RedirectURI: a.RedirectURIs[0], Scopes: []string{backoffice.ScopeOpenID}}, hash, browser)
+	if err == nil {
+		err = w.store.MailLink(ctx, store.LinkSignIn, "hana.fischer@nord-textil.example", views.EntryOf(request), func() (string, []byte) {
+			var hash []byte
+			token, hash = auth.SignInLinkToken.New()
+			return token, hash
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
 // TestEveryPageOfEntering looks at the pages between an application and its user,
 // those that say what is wrong among them, as the user and as staff see them.
 func TestEveryPageOfEntering(t *testing.T) {
@@ -112,7 +135,7 @@ func TestEveryPageOfEntering(t *testing.T) {
 			t.Run(fmt.Sprintf("%d-%s", width, scheme), func(t *testing.T) {
 				w := newSite(t, owner())
 				furnishUsers(t, w)
-				a, at := furnishApplication(t, w, backoffice.Application{Name: "Ledger", Active: true, AutoAssigned: true})
+				a, at := furnishApplication(t, w, backoffice.Application{Name: "Ledger", Active: true, AutoAssigned: true, URL: "https://ledger.example/"})
 				closed, _ := furnishApplication(t, w, backoffice.Application{Name: "Warehouse Management and Fulfilment Console", AutoAssigned: true})
 				none, _ := furnishApplication(t, w, backoffice.Application{Name: "Atlas", Active: true})
 				p := w.tab(t, tabOptions{width: width, height: 860, dark: dark})
@@ -159,6 +182,23 @@ func TestEveryPageOfEntering(t *testing.T) {
 				look("choice", "Choose an account", false)
 				p.open(askFor(a, "account_id", "west"))
 				look("choice-after-hint", "Choose an account", false)
+				p.open("/profile")
+				p.wait(`document.querySelector("#application-sign-ins li") !== null`)
+				look("profile", "Profile", false)
+				hana, err := w.store.FindUser(ctx, "hana.fischer@nord-textil.example")
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.open("/backoffice/users/" + hana.ID)
+				p.wait(`document.querySelector("#application-sign-ins li") !== null`)
+				look("user", "Hana", true)
+				link := leftElsewhere(t, w, a)
+				p.open("/sign-in/link?token=" + link)
+				p.click("#use-link-form button")
+				p.wait(`document.querySelector("#choice-form, main a.btn") !== null && document.querySelector("#use-link-form") === null`)
+				p.click("#choice-form button[value=nord]")
+				p.wait(`document.querySelector("h1").textContent === "You are signed in"`)
+				look("signed-in-elsewhere", "You are signed in", false)
 				p.open(askFor(none))
 				look("not-yours", "You do not have Atlas", true)
 				p.open("/oauth/logout?" + url.Values{"client_id": {a.ID}, "post_logout_redirect_uri": {at + "/goodbye"}}.Encode())

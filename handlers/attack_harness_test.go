@@ -385,7 +385,9 @@ func (w *site) objectsFor(a attacker) objects {
 	}
 	if a.runs {
 		w.applicationsFor(o, a.account, "cast-sued", id)
+		o.own["application-sign-ins"], o.foreign["application-sign-ins"] = w.signedInTo(a.user, a.account, id), o.own["applications"]
 	} else {
+		o.own["application-sign-ins"], o.foreign["application-sign-ins"] = w.signedInTo(person, account.ID, id), "gone"
 		w.applicationsFor(o, account.ID, "", id)
 	}
 	return o

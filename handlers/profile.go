@@ -22,6 +22,7 @@ func (s *server) profileRoutes() []portalRoute {
 		{post, "/profile/password", anyUser, s.changeOwnPassword},
 		{post, "/profile/sessions/end", anyUser, s.endOwnSessions},
 		{post, "/profile/sessions/:id/end", anyUser, s.endOwnSession},
+		{post, "/profile/application-sign-ins/:application/end", anyUser, s.leaveApplication},
 		{post, "/profile/theme", anyUser, s.saveTheme},
 	}
 }
@@ -38,6 +39,9 @@ func (s *server) profile(c *call, status int, p views.Profile) error {
 		p.Name = c.in.User.Name
 	}
 	if p.Sessions, err = c.store().UserSessions(c.ctx(), c.actor.Key); err != nil {
+		return err
+	}
+	if p.Applications, err = c.store().ApplicationSignIns(c.ctx(), c.actor.Key); err != nil {
 		return err
 	}
 	if _, hash, err := c.store().UserCredentials(c.ctx(), c.actor.Email); err != nil {

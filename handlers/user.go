@@ -31,6 +31,7 @@ func (s *server) userRoutes() []route {
 		{post, "/backoffice/users/:id/unlock", write, s.unlockUser},
 		{post, "/backoffice/users/:id/sessions/end", write, s.endSessionsOfUser},
 		{post, "/backoffice/users/:id/user-sessions/:session/end", write, s.endSessionOfUser},
+		{post, "/backoffice/users/:id/application-sign-ins/:application/end", write, s.endApplicationOfUser},
 		{post, "/backoffice/users/:id/second-factors/reset", write, s.resetSecondFactors},
 		{get, "/backoffice/users/:id/memberships/:account/roles", write, s.showUserRoles},
 		{post, "/backoffice/users/:id/memberships/:account/roles", write, s.saveUserRoles},

@@ -43,6 +43,9 @@ func (c *call) wholeUser(u backoffice.UserDetails) (views.UserScene, error) {
 	for _, x := range sessions {
 		scene.Sessions = append(scene.Sessions, views.UserSessionLine{UserSession: x.UserSession, Account: x.Account})
 	}
+	if scene.SignIns, err = st.ApplicationSignIns(ctx, u.Key); err != nil {
+		return scene, err
+	}
 	if scene.MFA, err = st.MFA(ctx, backoffice.MFAHolder{Kind: backoffice.ActorUser, Key: u.Key}); err != nil {
 		return scene, err
 	}

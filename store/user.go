@@ -57,6 +57,7 @@ func (t *tx) nameUser(key int64, name, email string) error {
 
 var (
 	selectUserByEmail = `SELECT u.key, ` + userColumns.names("u.") + ` FROM users u WHERE u.email = $1 AND u.deleted_at IS NULL`
+	selectUserByKey   = `SELECT u.key, ` + userColumns.names("u.") + ` FROM users u WHERE u.key = $1 AND u.deleted_at IS NULL`
 	selectUserByID    = `SELECT u.key, ` + userColumns.names("u.") + ` FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL`
 	insertUser        = `INSERT INTO users (` + newUserColumns.names("") + `) VALUES (` + newUserColumns.params(1) + `) RETURNING key`
 )

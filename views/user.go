@@ -23,10 +23,20 @@ type UserScene struct {
 	Applications     []backoffice.UserApplication
 	MoreApplications bool // from accounts that are not listed
 	Sessions         []UserSessionLine
+	SignIns          []backoffice.ApplicationSignIn
 	MFA              backoffice.MFA
 	Visits           AccountVisits
 	Events           RecentEventsProps
 	Edit             *UserDetailsEdit // the form in place of the details
+}
+
+// endsApplication is the address that takes away what an application holds; nil for
+// who may not.
+func (s UserScene) endsApplication() func(string) string {
+	if !s.MayWrite {
+		return nil
+	}
+	return func(id string) string { return s.path("/application-sign-ins/" + id + "/end") }
 }
 
 // Sections of the page.
