@@ -491,8 +491,11 @@ func (s *server) showLogout(c *call) error {
 	case !ok:
 		return s.signedOut(c, l)
 	}
-	return c.gatePage(http.StatusOK, views.SignOutPage(s.gate(c, "Sign out"), views.SignOut{User: in.User, Application: l.Application.Name, ClientID: l.Application.ID,
-		ReturnTo: q.Get("post_logout_redirect_uri"), State: q.Get("state")}))
+	v := views.SignOut{User: in.User, Application: l.Application.Name, ClientID: l.Application.ID, State: q.Get("state")}
+	if l.ReturnTo != "" {
+		v.ReturnTo = q.Get("post_logout_redirect_uri")
+	}
+	return c.gatePage(http.StatusOK, views.SignOutPage(s.gate(c, "Sign out"), v))
 }
 
 func (s *server) logoutByPost(c *call) error {
