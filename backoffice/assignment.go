@@ -75,11 +75,12 @@ type ApplicationUser struct {
 // ApplicationUserFilter says which users of an account are listed with an
 // application.
 type ApplicationUserFilter struct {
-	Query         string // part of a name or address
-	Others        bool   // those who could be given it, in place of those who have it
-	After, Before string // the user with this ID
-	Customers     bool   // as the portal may know them: who was invited is an address
-	Limit         int    // how many at most; 0 for as many as a page shows
+	Query         string   // part of a name or address
+	Only          []string // IDs of those who are looked for, none for all
+	Others        bool     // those who could be given it, in place of those who have it
+	After, Before string   // the user with this ID
+	Customers     bool     // as the portal may know them: who was invited is an address
+	Limit         int      // how many at most; 0 for as many as a page shows
 }
 
 // ApplicationUsersPage is a page of them by address.

@@ -62,6 +62,8 @@ var everyPage = []string{
 	"/backoffice/roles/{role}/deletion",
 	"/backoffice/roles/{role}/deletion?replacement=read-only",
 	"/backoffice/applications",
+	"/backoffice/applications?q=kontor",
+	"/backoffice/applications?q=zzzz",
 	"/backoffice/applications/new",
 	"/backoffice/applications/{app}",
 	"/backoffice/applications/{app}?client=apache",

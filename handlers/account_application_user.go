@@ -62,23 +62,13 @@ func (c *call) userPicker(query string, ids []string) (p views.UserPicker, err e
 	if err != nil {
 		return p, err
 	}
-	for _, id := range ids {
-		u, err := c.store().User(c.ctx(), id)
-		if errors.Is(err, backoffice.ErrNotFound) {
-			continue
-		} else if err != nil {
-			return p, err
-		}
+	if len(ids) > 0 {
 		// What is ticked is somebody who stands here, or nobody at all.
-		mine, err := c.store().ApplicationUsers(c.ctx(), a.Key, v.Key, backoffice.ApplicationUserFilter{Query: u.Email, Others: true})
+		ticked, err := c.store().ApplicationUsers(c.ctx(), a.Key, v.Key, backoffice.ApplicationUserFilter{Only: ids, Others: true, Limit: maxGiven})
 		if err != nil {
 			return p, err
 		}
-		for _, m := range mine.Rows {
-			if m.UserID == id {
-				p.Chosen = append(p.Chosen, m)
-			}
-		}
+		p.Chosen = ticked.Rows
 	}
 	for _, u := range found.Rows {
 		if !slices.Contains(ids, u.UserID) {

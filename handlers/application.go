@@ -51,14 +51,14 @@ func (s *server) applicationRoutes() []route {
 }
 
 func (s *server) showApplications(c *call) (err error) {
-	v := views.ApplicationsView{MayWrite: c.may(backoffice.WriteAllApplications)}
+	v := views.ApplicationsView{MayWrite: c.may(backoffice.WriteAllApplications), Query: shortened(c.QueryParam("q"))}
 	if v.Page, err = c.page("Applications", views.PartApplications); err != nil {
 		return err
 	}
-	if v.Rows, err = c.store().Applications(c.ctx()); err != nil {
+	if v.Rows, err = c.store().FindApplications(c.ctx(), v.Query); err != nil {
 		return err
 	}
-	return c.render(http.StatusOK, v.Page, views.ApplicationsPage(v))
+	return c.render(http.StatusOK, v.Page, views.ApplicationsPage(v), section{views.ApplicationsListID, views.ApplicationsList(v)})
 }
 
 // issuer is the public URL, by which applications know this Steward.

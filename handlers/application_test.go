@@ -227,3 +227,30 @@ func TestViewerReadsApplications(t *testing.T) {
 		})
 	}
 }
+
+// The list is searched by name or ID, and the address says by what.
+func TestApplicationsAreSearched(t *testing.T) {
+	w := newSite(t)
+	w.manager()
+	b := w.browser()
+	const path = "/backoffice/applications"
+	if p := b.get(path); p.Find("#applications-q").Length() != 0 || !strings.Contains(p.text("main"), "No applications yet") {
+		t.Errorf("none at all: %q", p.text("main"))
+	}
+	books, cafe := w.sold(backoffice.Application{Name: "Books"}), w.sold(backoffice.Application{Name: "Café <i>"})
+	for query, want := range map[string]string{"BOOK": books, "cafe": cafe, "é <": cafe, strings.ToUpper(books[len(books)-12:]): books} {
+		if p := b.get(path + "?q=" + url.QueryEscape(query)); p.Find("tbody tr").Length() != 1 || p.Find("tbody tr").AttrOr("data-id", "") != want || p.Find("#applications-q").AttrOr("value", "") != query {
+			t.Errorf("%q: %q", query, p.text("#applications"))
+		}
+	}
+	none := b.get(path + "?q=zzz%25")
+	if none.Find("tbody tr").Length() != 0 || !strings.Contains(none.text("#applications"), "No application matches “zzz%”.") || none.Find("a[href$='/applications/new']").Length() == 0 {
+		t.Errorf("nothing found: %q", none.text("main"))
+	}
+	if p := none.follow("#applications a"); p.Find("tbody tr").Length() != 2 {
+		t.Errorf("all of them: %q", p.text("#applications"))
+	}
+	if p := b.get(path+"?q=book", "applications"); p.Find("tbody tr").Length() != 1 || strings.Contains(p.Body, "<h1") {
+		t.Errorf("the part alone: %s", p.Body)
+	}
+}

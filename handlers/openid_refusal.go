@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -66,7 +67,17 @@ func (s *server) refuseEntry(c *call, a asked, u backoffice.User, account backof
 	case backoffice.EntryNotForUser:
 		lead = "Your account has it, and it was not given to you. Ask an admin of your account."
 	}
-	if why != backoffice.EntryInactive && account.ID != "" {
+	switch {
+	case why == backoffice.EntryNotForUser:
+		// One of their accounts has it, and is named on their page; where it is the one
+		// that they are in, its page there is where it is given.
+		fix, path = "Look at the user", views.UserPath("", u.ID)+"#accounts"
+		if _, err := c.store().AccountApplication(c.ctx(), account.Key, a.Application.ID); err == nil {
+			fix, path = "Users who have it in this account", views.AccountApplicationPath("", account.ID, a.Application.ID)
+		} else if !errors.Is(err, backoffice.ErrNotFound) {
+			return err
+		}
+	case why == backoffice.EntryNoAccount && account.ID != "":
 		fix, path = "Applications of this account", views.AccountsPath+"/"+url.PathEscape(account.ID)+"/applications"
 	}
 	portal := "/portal"

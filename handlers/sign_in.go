@@ -346,7 +346,13 @@ func (s *server) showChoice(c *call) error {
 	if err != nil {
 		return err
 	}
-	choice := views.Choice{User: p.User, Accounts: p.Facts.Accounts, More: p.More, Invited: invited, Query: clippedQuery(c.QueryParam("q")), Portal: c.QueryParam("portal") != "", Now: s.now()}
+	return s.choicePage(c, http.StatusOK, p, views.Choice{User: p.User, Accounts: p.Facts.Accounts, More: p.More, Invited: invited, Query: clippedQuery(c.QueryParam("q")),
+		Portal: c.QueryParam("portal") != "", Now: s.now()})
+}
+
+// choicePage offers the accounts of a sign-in under way; on the way to an application
+// only those that have it.
+func (s *server) choicePage(c *call, status int, p store.PendingSignIn, choice views.Choice) (err error) {
 	if choice.Query != "" {
 		if choice.Accounts, choice.More, err = c.store().Standings(c.ctx(), p.User.Key, choice.Query); err != nil {
 			return err
@@ -370,7 +376,7 @@ func (s *server) showChoice(c *call) error {
 			}
 		}
 	}
-	return c.gatePage(http.StatusOK, views.ChoicePage(s.gate(c, "Choose an account"), choice))
+	return c.gatePage(status, views.ChoicePage(s.gate(c, "Choose an account"), choice))
 }
 
 func (s *server) takeChoice(c *call) error {
@@ -394,8 +400,8 @@ func (s *server) takeChoice(c *call) error {
 		// One that the list left out: the store knows whether it is theirs.
 		return s.enter(c, p, hash, form["account"])
 	}
-	return c.gatePage(http.StatusUnprocessableEntity, views.ChoicePage(s.gate(c, "Choose an account"), views.Choice{User: p.User, Accounts: p.Facts.Accounts, More: p.More,
-		Problem: "Choose one of these accounts.", Now: s.now()}))
+	return s.choicePage(c, http.StatusUnprocessableEntity, p, views.Choice{User: p.User, Accounts: p.Facts.Accounts, More: p.More, Portal: form["portal"] != "",
+		Problem: "Choose one of these accounts.", Now: s.now()})
 }
 
 // showStop says why a sign-in whose credentials were right ends nowhere yet.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,9 +111,20 @@ func (s *Store) ApplicationsAfter(ctx context.Context, after string, n int) (lis
 // Applications returns the environment's applications by name, and how many
 // accounts have each.
 func (s *Store) Applications(ctx context.Context) ([]backoffice.ApplicationRow, error) {
+	return s.FindApplications(ctx, "")
+}
+
+// FindApplications returns those whose name or ID the query is part of, as
+// Applications does.
+func (s *Store) FindApplications(ctx context.Context, query string) ([]backoffice.ApplicationRow, error) {
 	list, err := s.ApplicationsByName(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if query = foldQuery(query); query != "" {
+		list = slices.DeleteFunc(list, func(a backoffice.Application) bool {
+			return !strings.Contains(backoffice.Fold(a.Name+"\n"+a.ID), query)
+		})
 	}
 	out := make([]backoffice.ApplicationRow, len(list))
 	for i, a := range list {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"steward/backoffice"
 )
@@ -113,13 +114,21 @@ func (s *Store) ApplicationUsers(ctx context.Context, accountKey, applicationKey
 		// What is not shown is not found either.
 		searched = `CASE WHEN p.status = 'invited' AND NOT p.granted THEN u.email ELSE u.search END`
 	}
-	place := ` (SELECT o.email FROM users o WHERE o.id = $` + strconv.Itoa(len(args)+1) + `)`
 	where, desc := "", ""
+	if len(f.Only) > 0 {
+		var in []string
+		for _, id := range f.Only {
+			args = append(args, id)
+			in = append(in, "$"+strconv.Itoa(len(args)))
+		}
+		where = ` AND u.id IN (` + strings.Join(in, ", ") + `)`
+	}
+	place := ` (SELECT o.email FROM users o WHERE o.id = $` + strconv.Itoa(len(args)+1) + `)`
 	switch {
 	case f.Before != "":
-		where, desc, args = ` AND u.email <`+place, " DESC", append(args, f.Before)
+		where, desc, args = where+` AND u.email <`+place, " DESC", append(args, f.Before)
 	case f.After != "":
-		where, args = ` AND u.email >`+place, append(args, f.After)
+		where, args = where+` AND u.email >`+place, append(args, f.After)
 	}
 	rows, err := q.rows(ctx, `SELECT u.id, u.name, u.email, p.status, p.granted FROM (`+people+`) p JOIN users u ON u.key = p.user_key
 		WHERE u.deleted_at IS NULL AND`+has+`AND `+searched+` LIKE $4 ESCAPE '\'`+where+` ORDER BY u.email`+desc+` LIMIT `+strconv.Itoa(n+1), args...)

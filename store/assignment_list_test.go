@@ -82,10 +82,17 @@ func TestUsersOfAnApplicationInPages(t *testing.T) {
 		if p := list(backoffice.ApplicationUserFilter{Others: true, Query: "U07"}); len(p.Rows) != 1 || p.Rows[0].Email != "u07@nord.example" || p.Rows[0].Has {
 			t.Fatalf("searched: %+v", p)
 		}
+		only := []string{hana.ID, userNamed(t, s, "u59@nord.example").ID, userNamed(t, s, "u07@nord.example").ID, "nobody"}
+		if p := list(backoffice.ApplicationUserFilter{Others: true, Only: only}); len(p.Rows) != 3 || p.Rows[0].UserID != hana.ID || p.Rows[1].Email != "u07@nord.example" || p.Next != "" {
+			t.Fatalf("some of them: %+v", p)
+		}
 		for _, id := range []string{hana.ID, userNamed(t, s, "u07@nord.example").ID} {
 			if err := s.GiveApplication(ctx, cmd, below.ID, wiki.ID, id); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if p := list(backoffice.ApplicationUserFilter{Others: true, Only: only}); len(p.Rows) != 1 || p.Rows[0].Email != "u59@nord.example" {
+			t.Fatalf("those of them who do not have it: %+v", p)
 		}
 		if got := walk(backoffice.ApplicationUserFilter{}); len(got) != 2 {
 			t.Fatalf("have it: %v", got)

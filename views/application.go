@@ -39,10 +39,14 @@ func ApplicationSectionIDs() []string {
 	return []string{ApplicationReachID, ApplicationSecretsID, ApplicationAddressesID, ApplicationSetupID, ApplicationAccountsID, ApplicationDetailsID, ApplicationLogoID, ApplicationEventsID}
 }
 
+// ApplicationsListID is the part of the list of applications that follows the search.
+const ApplicationsListID = "applications"
+
 // ApplicationsView is what the list of applications shows.
 type ApplicationsView struct {
 	Page     Page
 	MayWrite bool
+	Query    string // part of a name or ID
 	Rows     []backoffice.ApplicationRow
 }
 
