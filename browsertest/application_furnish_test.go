@@ -1,6 +1,11 @@
 package browsertest
 
 import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"testing"
 
 	"steward/backoffice"
@@ -28,6 +33,9 @@ func furnishApplications(t *testing.T, w *site, account string) map[string]strin
 		}
 		ids[a.Name] = made.ID
 	}
+	if err := w.store.SaveApplicationLogo(ctx, cli, ids["Ledger"], logoOf(color.NRGBA{0x1b, 0x4f, 0x9c, 0xff}), "ledger"); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := w.store.AssignApplications(ctx, cli, account, []string{ids["Lagerverwaltung und Kommissionierung für Außenstellen"], ids["物流ダッシュボード"]}, true); err != nil {
 		t.Fatal(err)
 	}
@@ -35,6 +43,25 @@ func furnishApplications(t *testing.T, w *site, account string) map[string]strin
 		t.Fatal(err)
 	}
 	return ids
+}
+
+// logoOf is a picture with a disc on white.
+func logoOf(of color.NRGBA) []byte {
+	const side = 96
+	img := image.NewNRGBA(image.Rect(0, 0, side, side))
+	draw.Draw(img, img.Bounds(), image.White, image.Point{}, draw.Src)
+	for x := range side {
+		for y := range side {
+			if dx, dy := x-side/2, y-side/2; dx*dx+dy*dy < 40*40 && dx*dx+dy*dy > 18*18 {
+				img.SetNRGBA(x, y, of)
+			}
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
 }
 
 // furnishAssignments makes further applications, some of which the account has, by
