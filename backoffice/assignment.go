@@ -78,7 +78,7 @@ type ApplicationUserFilter struct {
 	Query         string   // part of a name or address
 	Only          []string // IDs of those who are looked for, none for all
 	Others        bool     // those who could be given it, in place of those who have it
-	After, Before string   // the user with this ID
+	After, Before string   // Next or Prev of a page of the same list
 	Customers     bool     // as the portal may know them: who was invited is an address
 	Limit         int      // how many at most; 0 for as many as a page shows
 }
@@ -87,6 +87,7 @@ type ApplicationUserFilter struct {
 type ApplicationUsersPage struct {
 	Rows       []ApplicationUser
 	Next, Prev string
+	Lost       bool // it was asked for by a cursor that is none of this list: it is the first
 }
 
 // EntryRefusal is why a user cannot enter an application in an account.

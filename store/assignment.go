@@ -361,6 +361,9 @@ func (t *tx) givable(accountID, applicationID, userID string, here backoffice.Pe
 	}
 	standing, err := standingIn(t.ctx, t, t.now, u.Key, account.Key)
 	if err == nil && t.actor.Kind == backoffice.ActorUser && t.actor.Key != u.Key {
+		if standing.Membership == 0 && !account.IsReseller && t.actor.Account.Key == account.Key {
+			return account, a, u, path, backoffice.ErrNotFound // counted there, and not named
+		}
 		// What stands above them they neither help nor hinder.
 		err = t.overMember(memberRow{account: account, user: u, standing: standing})
 	}

@@ -72,7 +72,10 @@ func (s *Store) ApplicationAccounts(ctx context.Context, a backoffice.Applicatio
 // ApplicationUsers returns a page of the users of an account, by membership or by
 // grant, who have one of its applications, or with Others of those who could be
 // given it, by address. It is empty for an application that the account does not
-// have.
+// have. A cursor that was not made here for this list opens its first page. As
+// customers may know them, who comes in from above is among them only in an account
+// that manages sub-accounts itself, as with WhoReaches: below, the portal counts
+// them and names none.
 func (s *Store) ApplicationUsers(ctx context.Context, accountKey, applicationKey int64, f backoffice.ApplicationUserFilter) (page backoffice.ApplicationUsersPage, err error) {
 	q, n := s.query(), f.Limit
 	if n == 0 {
@@ -82,7 +85,22 @@ func (s *Store) ApplicationUsers(ctx context.Context, accountKey, applicationKey
 	if err != nil || path == "" || path.ReachesAll() && f.Others {
 		return page, err
 	}
+	list := []any{"users of an application", accountKey, applicationKey, f.Others, f.Customers, f.Query, f.Only}
+	cursor := f.After
+	if cursor == "" {
+		cursor = f.Before
+	}
+	c, ok := s.openCursor(cursor, list)
+	if !ok {
+		c, page.Lost = listCursor{Edge: true}, cursor != ""
+	}
 	above, err := aboveKeys(ctx, q, accountKey)
+	if err == nil && f.Customers && len(above) > 0 {
+		var named bool
+		if err = q.row(ctx, `SELECT is_reseller FROM accounts WHERE key = $1`, accountKey).Scan(&named); !named {
+			above = nil
+		}
+	}
 	if err != nil {
 		return page, err
 	}
@@ -123,12 +141,13 @@ func (s *Store) ApplicationUsers(ctx context.Context, accountKey, applicationKey
 		}
 		where = ` AND u.id IN (` + strings.Join(in, ", ") + `)`
 	}
-	place := ` (SELECT o.email FROM users o WHERE o.id = $` + strconv.Itoa(len(args)+1) + `)`
-	switch {
-	case f.Before != "":
-		where, desc, args = where+` AND u.email <`+place, " DESC", append(args, f.Before)
-	case f.After != "":
-		where, args = where+` AND u.email >`+place, append(args, f.After)
+	if !c.Edge {
+		// Addresses are unique outside of the bin.
+		than := ">"
+		if c.Back {
+			than, desc = "<", " DESC"
+		}
+		where, args = where+` AND u.email `+than+` $`+strconv.Itoa(len(args)+1), append(args, c.Text)
 	}
 	rows, err := q.rows(ctx, `SELECT u.id, u.name, u.email, p.status, p.granted FROM (`+people+`) p JOIN users u ON u.key = p.user_key
 		WHERE u.deleted_at IS NULL AND`+has+`AND `+searched+` LIKE $4 ESCAPE '\'`+where+` ORDER BY u.email`+desc+` LIMIT `+strconv.Itoa(n+1), args...)
@@ -141,8 +160,11 @@ func (s *Store) ApplicationUsers(ctx context.Context, accountKey, applicationKey
 		}
 		return
 	})
-	page.Rows, page.Prev, page.Next = window(page.Rows, n, f.After, f.Before, func(v backoffice.ApplicationUser) string { return v.UserID })
-	return page, err
+	if err != nil {
+		return page, err
+	}
+	page.Rows, page.Prev, page.Next = cut(s, page.Rows, n, c, list, func(v backoffice.ApplicationUser) listCursor { return listCursor{Text: v.Email} })
+	return page, nil
 }
 
 // byHandIn is whether application $2 was given to a user in account $1. A value and

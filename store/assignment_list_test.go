@@ -76,7 +76,7 @@ func TestUsersOfAnApplicationInPages(t *testing.T) {
 		if len(others) != n+1 || others[0] != "hana@nord.example" || others[n] != fmt.Sprintf("u%02d@nord.example", n-1) {
 			t.Fatalf("others: %d %v", len(others), others)
 		}
-		if p := list(backoffice.ApplicationUserFilter{Others: true, Limit: n}); len(p.Rows) != n || p.Next != p.Rows[n-1].UserID {
+		if p := list(backoffice.ApplicationUserFilter{Others: true, Limit: n}); len(p.Rows) != n || p.Next == "" || len(list(backoffice.ApplicationUserFilter{Others: true, Limit: n, After: p.Next}).Rows) != 1 {
 			t.Fatalf("a longer page: %d, %q", len(p.Rows), p.Next)
 		}
 		if p := list(backoffice.ApplicationUserFilter{Others: true, Query: "U07"}); len(p.Rows) != 1 || p.Rows[0].Email != "u07@nord.example" || p.Rows[0].Has {
@@ -302,5 +302,104 @@ func TestTokenAssigns(t *testing.T) {
 		for _, verb := range verbs {
 			refused(verb, writes)
 		}
+	})
+}
+
+// A page of users is asked for by what a page gave, and by nothing else: not by the
+// ID of a user, whose address could be found out that way, nor with the cursor of
+// another list.
+func TestUsersOfAnApplicationAreNotBisected(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		cmd := backoffice.CommandLine()
+		reseller(t, s)
+		nord := accountOfID(t, s, "nord")
+		for i := range 60 {
+			if _, err := s.AddUser(ctx, cmd, "nord", backoffice.NewMember{Email: fmt.Sprintf("u%02d@nord.example", i), Roles: []string{backoffice.RoleReadOnly}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wiki := application(t, s, backoffice.Application{Name: "Wiki", Active: true, AutoAssigned: true})
+		list := func(f backoffice.ApplicationUserFilter) backoffice.ApplicationUsersPage {
+			t.Helper()
+			page, err := s.ApplicationUsers(ctx, nord.Key, wiki.Key, f)
+			if err != nil || len(page.Rows) == 0 {
+				t.Fatalf("%+v, %v", page, err)
+			}
+			return page
+		}
+		first := list(backoffice.ApplicationUserFilter{}).Rows[0].Email
+		next := list(backoffice.ApplicationUserFilter{}).Next
+		for _, f := range []backoffice.ApplicationUserFilter{
+			{After: userNamed(t, s, "sara@sued.example").ID},
+			{Before: userNamed(t, s, "u40@nord.example").ID},
+			{After: "u40@nord.example"},
+			{After: next[:len(next)-2] + "AA"},
+			{After: next, Customers: true},
+		} {
+			if have := list(f).Rows[0].Email; have != first {
+				t.Errorf("%+v begins with %s", f, have)
+			}
+		}
+		if have := list(backoffice.ApplicationUserFilter{After: next}).Rows[0].Email; have == first {
+			t.Error("the page after the first is the first")
+		}
+	})
+}
+
+// Who comes into an account from above is counted in its own portal, and neither
+// named nor given anything by its people, unless it manages sub-accounts and may see
+// who can reach it.
+func TestCustomersDoNotMeetWhoStandsAbove(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		cmd := backoffice.CommandLine()
+		_, below, _, _ := reseller(t, s)
+		hana := userNamed(t, s, "hana@nord.example")
+		signInOf(t, s, hana.Email, "nord", "1")
+		try := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		try(s.GiveAccess(ctx, cmd, "nord", hana.ID, backoffice.NewGrant{}))
+		_, err := s.AddUser(ctx, cmd, below.ID, backoffice.NewMember{Email: "uma@below.example", Roles: []string{backoffice.RoleAdmin}})
+		try(err)
+		uma, _ := signInOf(t, s, "uma@below.example", below.ID, "2")
+		wiki := application(t, s, backoffice.Application{Name: "Wiki", Active: true})
+		_, err = s.AssignApplications(ctx, cmd, below.ID, []string{wiki.ID}, false)
+		try(err)
+		names := func(f backoffice.ApplicationUserFilter, want ...string) {
+			t.Helper()
+			f.Customers = true
+			page, err := s.ApplicationUsers(ctx, below.Key, wiki.Key, f)
+			try(err)
+			var have []string
+			for _, r := range page.Rows {
+				have = append(have, r.Email)
+			}
+			if fmt.Sprint(have) != fmt.Sprint(want) {
+				t.Errorf("%+v: %v, want %v", f, have, want)
+			}
+		}
+		give := func() error { return s.GiveApplication(ctx, uma.Actor(""), below.ID, wiki.ID, hana.ID) }
+		take := func() error { return s.TakeApplication(ctx, uma.Actor(""), below.ID, wiki.ID, hana.ID) }
+		names(backoffice.ApplicationUserFilter{Others: true}, "uma@below.example")
+		names(backoffice.ApplicationUserFilter{Others: true, Query: "hana"})
+		if err := give(); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("given to who stands above: %v", err)
+		}
+		try(s.GiveApplication(ctx, cmd, below.ID, wiki.ID, hana.ID))
+		names(backoffice.ApplicationUserFilter{})
+		if err := take(); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("taken from who stands above: %v", err)
+		}
+		if v, err := s.AccountApplication(ctx, below.Key, wiki.ID); err != nil || v.Users != 1 {
+			t.Errorf("counted: %+v, %v", v, err)
+		}
+		try(s.SetReseller(ctx, cmd, below.ID, true))
+		names(backoffice.ApplicationUserFilter{}, "hana@nord.example")
+		try(take())
+		names(backoffice.ApplicationUserFilter{Others: true}, "hana@nord.example", "uma@below.example")
+		try(give())
 	})
 }

@@ -151,16 +151,12 @@ func (a *API) listApplicationUsers(r *request) error {
 	if err != nil {
 		return err
 	}
-	if after != "" {
-		if _, err := a.store.User(r.ctx(), after); errors.Is(err, backoffice.ErrNotFound) {
-			return lost()
-		} else if err != nil {
-			return err
-		}
-	}
 	found, err := a.store.ApplicationUsers(r.ctx(), account.Key, v.Key, backoffice.ApplicationUserFilter{After: after, Limit: limit})
 	if err != nil {
 		return err
+	}
+	if found.Lost {
+		return lost()
 	}
 	page := applicationUserPage{make([]applicationUser, len(found.Rows)), found.Next}
 	for i, u := range found.Rows {
