@@ -303,6 +303,19 @@ type MovePreview struct {
 	Policy []PolicyDifference
 }
 
+// DeletionPreview is what deleting an account changes, its sub-accounts moved up.
+type DeletionPreview struct {
+	Reach    ReachChange
+	Policies []MovedPolicy
+}
+
+// MovedPolicy are the settings that would be in force in another way in an account
+// that moves, as far as it demands nothing of its own.
+type MovedPolicy struct {
+	Account AccountRef
+	Policy  []PolicyDifference
+}
+
 // PolicyDifference is a setting that would be in force in another way.
 type PolicyDifference struct {
 	Setting       Setting

@@ -322,7 +322,9 @@ func (c *call) deletion(a backoffice.Account) (views.AccountDeletion, error) {
 		d.Applications = int64(len(list))
 	}
 	if err == nil {
-		d.Reach, err = c.store().TryReach(c.ctx(), c.actor, a, store.ActDelete(a.ID, a.Name, true, new(string)))
+		var v backoffice.DeletionPreview
+		v, err = c.store().TryDelete(c.ctx(), c.actor, a)
+		d.Reach, d.Policies = v.Reach, v.Policies
 	}
 	return d, err
 }

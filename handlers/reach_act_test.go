@@ -201,3 +201,26 @@ func TestDeletionSaysWhoLosesAccess(t *testing.T) {
 		}
 	})
 }
+
+// Staff see before an account goes what becomes of the policies in force of the
+// sub-accounts that move up.
+func TestDeletionShowsPoliciesOfWhatMovesUp(t *testing.T) {
+	eachReseller(t, func(t *testing.T, w *site) {
+		marine := w.below("nord", "Nord Marine")
+		w.below(marine, "Nord Marine Docks")
+		b := w.signedIn(w.staff("mia@vendor.example", backoffice.Manager))
+		path := "/backoffice/accounts/" + marine + "/deletion"
+		if text := b.get(path).text("main"); !strings.Contains(text, "The security policies in force of what moves up stay as they are.") {
+			t.Errorf("without a policy: %s", text)
+		}
+		if err := w.store.SavePolicy(ctx, backoffice.CommandLine(), marine, backoffice.PolicyRules{History: backoffice.Some(5)}, 0); err != nil {
+			t.Fatal(err)
+		}
+		text := b.get(path).text("main")
+		for _, want := range []string{"Security policies in force that change", "Nord Marine Docks and what lies below it", "(looser)"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the page lacks %q: %s", want, text)
+			}
+		}
+	})
+}

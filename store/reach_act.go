@@ -294,9 +294,45 @@ func ActRemove(id string, deletion *string) Act {
 
 // ActDelete is DeleteAccount; deletion is set to its ID.
 func ActDelete(id, typed string, moveUp bool, deletion *string) Act {
-	return Act{do: func(t *tx) (err error) {
-		*deletion, err = t.deleteAccount(id, typed, moveUp)
-		return err
+	return actDelete(id, typed, moveUp, deletion, new([]backoffice.MovedPolicy))
+}
+
+// actDelete tells as well which settings of the policies of what moves up differ
+// afterwards. What moves leaves the policy of the account behind, and no other one.
+func actDelete(id, typed string, moveUp bool, deletion *string, policies *[]backoffice.MovedPolicy) Act {
+	return Act{do: func(t *tx) error {
+		rows, err := t.rows(t.ctx, `SELECT c.key, c.id, c.name FROM accounts a JOIN accounts c ON c.parent_key = a.key AND c.deleted_at IS NULL
+			WHERE a.id = $1 AND a.has_policy ORDER BY c.name_sort, c.key`, id)
+		moved, err := collect(rows, err, func(r rowScanner) (v backoffice.AccountRef, err error) { err = r.Scan(&v.Key, &v.ID, &v.Name); return })
+		if err != nil {
+			return err
+		}
+		before := make([]backoffice.InForce, len(moved))
+		for i, a := range moved {
+			p, err := policyOf(t.ctx, t, a.ID)
+			if err != nil {
+				return err
+			}
+			before[i] = p.InForce
+		}
+		if *deletion, err = t.deleteAccount(id, typed, moveUp); err != nil {
+			return err
+		}
+		*policies = nil
+		for i, a := range moved {
+			after, err := policyOf(t.ctx, t, a.ID)
+			if err != nil {
+				return err
+			}
+			list := backoffice.ComparePolicies(before[i], after.InForce)
+			if len(list) > 0 {
+				*policies = append(*policies, backoffice.MovedPolicy{Account: a, Policy: list})
+			}
+			for _, d := range list {
+				t.say(a.ID, d.Setting, d.Before, "\x00", d.After)
+			}
+		}
+		return nil
 	}}
 }
 

@@ -25,6 +25,14 @@ func (s *Store) TryMove(ctx context.Context, actor backoffice.Actor, a backoffic
 	return move, err
 }
 
+// TryDelete is TryReach for deleting an account, with its sub-accounts moved up: it
+// says as well of each of these which settings of its security policy would be in
+// force in another way. Errors: those of DeleteAccount.
+func (s *Store) TryDelete(ctx context.Context, actor backoffice.Actor, a backoffice.Account) (v backoffice.DeletionPreview, err error) {
+	v.Reach, err = s.TryReach(ctx, actor, a, actDelete(a.ID, a.Name, true, new(string), &v.Policies))
+	return v, err
+}
+
 // MoveAccounts puts several accounts under another one, or with an empty parentID
 // to the top, in units of work of at most a hundred. Those that cannot go there
 // are refused one by one. With dry nothing is done: the results say what would

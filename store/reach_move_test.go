@@ -137,3 +137,50 @@ func TestPreviewOfAMove(t *testing.T) {
 		agree(t, s)
 	})
 }
+
+// Before an account goes and what lies below it moves up, the preview says which
+// settings of the policies in force change there; a policy that was changed since
+// is another preview.
+func TestDeletionShowsPoliciesOfWhatMovesUp(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		cmd := backoffice.CommandLine()
+		_, a, a1, _ := reseller(t, s)
+		own, err := s.CreateSubAccount(ctx, cmd, a.ID, "Nord A 2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		try := func() backoffice.DeletionPreview {
+			t.Helper()
+			if a, err = s.Account(ctx, a.ID); err != nil {
+				t.Fatal(err)
+			}
+			v, err := s.TryDelete(ctx, cmd, a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+		before := try()
+		if len(before.Policies) != 0 {
+			t.Fatalf("without a policy: %+v", before.Policies)
+		}
+		strict := backoffice.PolicyRules{History: backoffice.Some(5)}
+		for _, id := range []string{a.ID, own.ID} { // one of those below demands the same itself
+			if err := s.SavePolicy(ctx, cmd, id, strict, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		v := try()
+		if len(v.Policies) != 1 || v.Policies[0].Account.ID != a1.ID || len(v.Policies[0].Policy) != 1 || v.Policies[0].Policy[0].Setting != backoffice.SettingHistory || !v.Policies[0].Policy[0].Looser {
+			t.Fatalf("with a policy: %+v", v.Policies)
+		}
+		var deletion string
+		if err := s.Confirm(ctx, cmd, a, store.ActDelete(a.ID, a.Name, true, &deletion), before.Reach.Digest); !errors.Is(err, backoffice.ErrOutdated) {
+			t.Fatalf("confirmed as it was before the policy: %v", err)
+		}
+		if err := s.Confirm(ctx, cmd, a, store.ActDelete(a.ID, a.Name, true, &deletion), v.Reach.Digest); err != nil || deletion == "" {
+			t.Fatal(err)
+		}
+		agree(t, s)
+	})
+}
