@@ -23,9 +23,9 @@ const (
 	SigningKeyNotice = 24 * time.Hour
 	SigningKeyAfter  = 24 * time.Hour
 	// SigningKeyKnown is how long its public part alone is kept after that, for ID
-	// tokens that an application shows when it signs its user out: a sign-in lasts no
-	// longer.
-	SigningKeyKnown = RefreshLife
+	// tokens that an application shows when it signs its user out: no policy lets a
+	// sign-in last longer than a year.
+	SigningKeyKnown = 366 * 24 * time.Hour
 )
 
 // MaxOpenIDRequests is how many sign-ins of applications a browser keeps open at

@@ -422,7 +422,7 @@ func TestASVSV10(t *testing.T) {
 		if p := out(in); p.Find("#sign-out-form").Length() != 1 {
 			t.Errorf("it signs another sign-in out: %s", p.URL)
 		}
-		// After a month it says nothing: the user is asked, and stays here.
+		// After a year it says nothing: the user is asked, and stays here.
 		rotate(backoffice.SigningKeyKnown)
 		in = w.userIn("uma@nord.example", "nord")
 		p := out(in)

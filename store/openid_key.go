@@ -43,8 +43,9 @@ func (s *Store) RetiredSigningKeys(ctx context.Context) ([]backoffice.SigningKey
 
 // RotateSigningKeys makes what is due: the first key, which signs at once, or the
 // next one, which is published backoffice.SigningKeyNotice before it signs; of those
-// whose last token has run out it removes the private part, and later the rest. make computes a key, which takes a
-// while, and is called outside of the unit of work. Errors: ErrNoKey.
+// whose last token has run out it removes the private part, and later the rest.
+// make computes a key, which takes a while, and is called outside of the unit of
+// work. Errors: ErrNoKey.
 func (s *Store) RotateSigningKeys(ctx context.Context, make func() (private, public []byte, err error)) error {
 	due, err := signingKeyDue(ctx, s.query(), s.Now().Add(backoffice.SigningKeyNotice).UnixMicro())
 	if err != nil {

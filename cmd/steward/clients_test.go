@@ -475,8 +475,8 @@ func TestClient_ModAuthOpenIDC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { l.Close() })
 	site := "http://" + l.Addr().String()
-	l.Close()
 	v := newVendor(t, "web", site+"/protected/callback", site+"/bye")
 	dir := apacheRoot(t, map[string]string{"root/protected/index.html": "protected", "root/bye": "bye"})
 	config := fmt.Sprintf(`ServerRoot %[1]s
@@ -512,6 +512,7 @@ OIDCCookieSameSite Off
   Header set X-Tenant "expr=%%{req:OIDC_CLAIM_tenantId}"
 </Location>
 `, dir, strings.TrimPrefix(site, "http://"), modules, v.url, v.id, v.secret, webUser())
+	l.Close() // held until here: nobody else was given the port
 	output := runApache(t, apache, dir, config, v)
 	answers(t, site+"/bye", output)
 	hana := newSurfer(t)

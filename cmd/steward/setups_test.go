@@ -277,8 +277,8 @@ func main() {
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { l.Close() })
 		here := l.Addr().String()
-		l.Close()
 		v := newVendor(t, "web", "http://"+here+"/callback", "")
 		dir := apacheRoot(t, map[string]string{"root/index.html": "protected"})
 		config := fmt.Sprintf(`ServerRoot %[1]s
@@ -296,6 +296,7 @@ LoadModule dir_module %[3]smod_dir.so
 LoadModule auth_openidc_module %[3]smod_auth_openidc.so
 DocumentRoot %[1]s/root
 `, dir, here, modules, webUser()) + strings.NewReplacer("<client secret>", v.secret, "<a long random text of your own>", "a-passphrase-of-this-test").Replace(v.setup(t, "apache")) + "\n"
+		l.Close() // held until here: nobody else was given the port
 		answers(t, "http://"+here+"/", runApache(t, apache, dir, config, v))
 		hana := newSurfer(t)
 		back := hana.to("http://"+here+"/", "http://"+here+"/callback?")
