@@ -318,7 +318,7 @@ func (c *call) deletion(a backoffice.Account) (views.AccountDeletion, error) {
 		RestoreUntil: ui.LongDate(c.s.now().AddDate(0, 0, backoffice.BinDays))}
 	if err == nil {
 		var list []backoffice.AccountApplication
-		list, err = c.store().AccountApplications(c.ctx(), a.Key)
+		list, err = c.store().Assignments(c.ctx(), a.Key)
 		d.Applications = int64(len(list))
 	}
 	if err == nil {

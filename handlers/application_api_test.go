@@ -236,16 +236,42 @@ func TestAssignmentsAPI(t *testing.T) {
 			all.Applications[0].Active || !all.Applications[1].Active || !all.Applications[0].Automatic || all.Applications[1].AutoAssigned || all.Applications[1].Users != 2 {
 			t.Errorf("all of them: %+v", all)
 		}
-		m.expect("PUT", "accounts/nord/applications/"+auto, `{"autoAssigned": false}`, http.StatusOK, `"path":"environment","automatic":true,"autoAssigned":false`)
-		m.expect("PUT", "accounts/nord/applications/"+auto, `{"autoAssigned": true}`, http.StatusConflict, "every account")
+		// The same whatever came before: it reaches every user, and stays so.
+		fixed := func() {
+			t.Helper()
+			for range 2 {
+				m.expect("PUT", "accounts/nord/applications/"+auto, `{"autoAssigned": false}`, http.StatusConflict, "every account")
+				m.expect("PUT", "accounts/nord/applications/"+first, `{"autoAssigned": false}`, http.StatusConflict, "default application")
+			}
+			for _, body := range []string{`{"autoAssigned": true}`, `{"autoAssigned": true}`, "{}", ""} {
+				m.expect("PUT", "accounts/nord/applications/"+auto, body, http.StatusOK, `"path":"environment","automatic":true,"autoAssigned":false`)
+				m.expect("PUT", "accounts/nord/applications/"+first, body, http.StatusOK, `"path":"default","automatic":true,"autoAssigned":false`)
+			}
+			m.expect("PUT", "accounts/nord/applications/"+auto, `{"autoAssigned": false}`, http.StatusConflict, "every account")
+		}
+		fixed()
 		m.expect("DELETE", "accounts/nord/applications/"+auto+"/users/"+uma.ID, "", http.StatusConflict, "every account")
 		m.expect("DELETE", "accounts/nord/applications/"+first+"/users/"+uma.ID, "", http.StatusConflict, "default application")
 		acted("nothing")
 		m.expect("DELETE", "accounts/nord/applications/"+auto, "", http.StatusNoContent, "")
-		for range 2 {
-			m.expect("PUT", "accounts/nord/applications/"+auto, `{"autoAssigned": true}`, http.StatusOK, `"path":"environment","automatic":true,"autoAssigned":true`)
+		fixed()
+		acted("again", "token application.assigned", "token application.removed")
+		// An account that had it by itself before the environment gave it to all.
+		both := w.sold(backoffice.Application{Name: "Desk"})
+		for _, on := range []string{"true", "false"} {
+			m.expect("PUT", "accounts/nord/applications/"+both, `{"autoAssigned": `+on+`}`, http.StatusOK, `"autoAssigned":`+on)
+			for _, all := range []bool{true, false} {
+				if err := w.store.SetAutoAssigned(ctx, cli, both, all); err != nil {
+					t.Fatal(err)
+				}
+				if all {
+					m.expect("PUT", "accounts/nord/applications/"+both, `{"autoAssigned": true}`, http.StatusOK, `"path":"environment"`)
+					m.expect("PUT", "accounts/nord/applications/"+both, `{"autoAssigned": false}`, http.StatusConflict, "every account")
+				}
+			}
 		}
-		acted("again, and its own", "token application.assigned", "token application.removed")
+		m.expect("DELETE", "accounts/nord/applications/"+both, "", http.StatusNoContent, "")
+		w.acts(&since)
 		// Bodies that are none.
 		for body, want := range map[string]struct {
 			status int

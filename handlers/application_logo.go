@@ -23,7 +23,7 @@ func (s *server) showPortalLogo(c *call) error {
 		if !slices.ContainsFunc(list, func(a backoffice.UserApplication) bool { return a.ID == id }) {
 			return backoffice.ErrNotFound
 		}
-	} else if _, err := c.store().AccountApplication(c.ctx(), c.actor.Account.Key, id); err != nil {
+	} else if _, err := c.store().Assignment(c.ctx(), c.actor.Account.Key, id); err != nil {
 		return err
 	}
 	body, tag, err := c.store().ApplicationLogo(c.ctx(), id)

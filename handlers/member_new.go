@@ -42,7 +42,7 @@ func (s *server) showNewMember(c *call) error {
 func (s *server) renderNewMember(c *call, status int, f views.NewMemberForm) error {
 	f.MailOff = s.Mail == ""
 	var err error
-	if f.Mine, err = c.store().AccountApplications(c.ctx(), f.Account.Key); err != nil {
+	if f.Mine, err = c.store().Assignments(c.ctx(), f.Account.Key); err != nil {
 		return err
 	}
 	if f.Page, err = c.page("Add user", views.PartAccounts); err != nil {

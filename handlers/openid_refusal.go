@@ -72,7 +72,7 @@ func (s *server) refuseEntry(c *call, a asked, u backoffice.User, account backof
 		// One of their accounts has it, and is named on their page; where it is the one
 		// that they are in, its page there is where it is given.
 		fix, path = "Look at the user", views.UserPath("", u.ID)+"#accounts"
-		if _, err := c.store().AccountApplication(c.ctx(), account.Key, a.Application.ID); err == nil {
+		if _, err := c.store().Assignment(c.ctx(), account.Key, a.Application.ID); err == nil {
 			fix, path = "Users who have it in this account", views.AccountApplicationPath("", account.ID, a.Application.ID)
 		} else if !errors.Is(err, backoffice.ErrNotFound) {
 			return err

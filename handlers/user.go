@@ -250,7 +250,7 @@ func (c *call) renderNewUser(status int, scene views.NewUserScene, fresh bool) e
 	if scene.Named.ID == "" {
 		scene.Roles, err = c.store().RolesToGive(c.ctx())
 	} else if scene.Roles, err = c.store().GrantableRoles(c.ctx(), scene.Named); err == nil {
-		scene.Applications.Rows, err = c.store().AccountApplications(c.ctx(), scene.Named.Key)
+		scene.Applications.Rows, err = c.store().Assignments(c.ctx(), scene.Named.Key)
 	}
 	if err != nil {
 		return err

@@ -15,7 +15,22 @@ func (s *Store) AccountApplication(ctx context.Context, accountKey int64, id str
 	return scanAccountApplication(s.query().row(ctx, selectAccountApplications+` AND p.id = $3`, accountKey, s.Now().UnixMicro(), id))
 }
 
-var selectAccountApplications = `SELECT ` + applicationFields + `, ` + assignmentPath + `, COALESCE(aa.auto_assigned, FALSE),
+// Assignment is AccountApplication without counting Users.
+func (s *Store) Assignment(ctx context.Context, accountKey int64, id string) (backoffice.AccountApplication, error) {
+	return scanAccountApplication(s.query().row(ctx, selectAssignments+` AND p.id = $2`, accountKey, id))
+}
+
+// Assignments is AccountApplications without counting Users.
+func (s *Store) Assignments(ctx context.Context, accountKey int64) ([]backoffice.AccountApplication, error) {
+	rows, err := s.query().rows(ctx, selectAssignments+` ORDER BY p.name_sort, p.key`, accountKey)
+	return collect(rows, err, scanAccountApplication)
+}
+
+var assignmentFields = applicationFields + `, ` + assignmentPath + `, COALESCE(aa.auto_assigned, FALSE)`
+
+var selectAssignments = `SELECT ` + assignmentFields + `, 0 FROM` + assignmentTables + `WHERE a.key = $1 AND ` + assigned
+
+var selectAccountApplications = `SELECT ` + assignmentFields + `,
 	CASE WHEN ` + assignedToAll + ` THEN (SELECT e.users FROM engagement e WHERE e.account_key = a.key)
 		ELSE ` + handed("p.key", 2) + ` END
 	FROM` + assignmentTables + `WHERE a.key = $1 AND ` + assigned

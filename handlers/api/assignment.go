@@ -60,10 +60,10 @@ func (a *API) listAccountApplications(r *request) error {
 }
 
 // assignment finds the application that the path names, in the account that it
-// names. Errors: ErrNotFound where the account does not have it.
+// names, without counting its users. Errors: ErrNotFound where the account does not have it.
 func (a *API) assignment(r *request) (account backoffice.Account, v backoffice.AccountApplication, err error) {
 	if account, err = a.store.Account(r.ctx(), r.params["id"]); err == nil {
-		v, err = a.store.AccountApplication(r.ctx(), account.Key, r.params["application"])
+		v, err = a.store.Assignment(r.ctx(), account.Key, r.params["application"])
 	}
 	return account, v, err
 }
@@ -72,7 +72,11 @@ func (a *API) showAssignment(r *request) error {
 	if _, err := r.query(); err != nil {
 		return err
 	}
-	_, v, err := a.assignment(r)
+	account, err := a.store.Account(r.ctx(), r.params["id"])
+	if err != nil {
+		return err
+	}
+	v, err := a.store.AccountApplication(r.ctx(), account.Key, r.params["application"])
 	if err != nil {
 		return err
 	}
@@ -82,7 +86,8 @@ func (a *API) showAssignment(r *request) error {
 
 // assignApplication gives an account an application, or leaves the one that it has,
 // and says whether every user of the account has it, where the body names that. The
-// same body again changes nothing.
+// same body again changes nothing. What the environment assigns reaches every user
+// already, and cannot be kept from one, whatever the account itself says.
 func (a *API) assignApplication(r *request) error {
 	var auto *bool
 	refused, err := r.switches("an assignment", map[string]**bool{"autoAssigned": &auto})
@@ -100,9 +105,15 @@ func (a *API) assignApplication(r *request) error {
 		return err
 	}
 	switch {
+	case auto != nil && !*auto && v.ReachesAll():
+		path := backoffice.ByEnvironment
+		if v.Default {
+			path = backoffice.ByDefault
+		}
+		err = backoffice.Refusal(path.Fixed())
 	case v.Path == "":
-		_, err = a.store.AssignApplications(r.ctx(), r.actor, account.ID, []string{v.ID}, auto != nil && *auto)
-	case auto != nil && *auto != v.Auto:
+		_, err = a.store.AssignApplications(r.ctx(), r.actor, account.ID, []string{v.ID}, auto != nil && *auto && !v.ReachesAll())
+	case auto != nil && *auto != v.Auto && !v.ReachesAll():
 		err = a.store.SetAutoAssignment(r.ctx(), r.actor, account.ID, v.ID, *auto)
 	}
 	if err != nil {
