@@ -301,32 +301,50 @@ func ActDelete(id, typed string, moveUp bool, deletion *string) Act {
 // afterwards. What moves leaves the policy of the account behind, and no other one.
 func actDelete(id, typed string, moveUp bool, deletion *string, policies *[]backoffice.MovedPolicy) Act {
 	return Act{do: func(t *tx) error {
-		rows, err := t.rows(t.ctx, `SELECT c.key, c.id, c.name FROM accounts a JOIN accounts c ON c.parent_key = a.key AND c.deleted_at IS NULL
+		type sub struct {
+			backoffice.AccountRef
+			own bool // has a policy of its own
+		}
+		rows, err := t.rows(t.ctx, `SELECT c.key, c.id, c.name, c.has_policy FROM accounts a JOIN accounts c ON c.parent_key = a.key AND c.deleted_at IS NULL
 			WHERE a.id = $1 AND a.has_policy ORDER BY c.name_sort, c.key`, id)
-		moved, err := collect(rows, err, func(r rowScanner) (v backoffice.AccountRef, err error) { err = r.Scan(&v.Key, &v.ID, &v.Name); return })
+		moved, err := collect(rows, err, func(r rowScanner) (v sub, err error) { err = r.Scan(&v.Key, &v.ID, &v.Name, &v.own); return })
 		if err != nil {
 			return err
 		}
-		before := make([]backoffice.InForce, len(moved))
-		for i, a := range moved {
-			p, err := policyOf(t.ctx, t, a.ID)
-			if err != nil {
-				return err
+		// Those without a policy of their own lie under the same one.
+		inForce := func() ([]backoffice.InForce, error) {
+			list, shared := make([]backoffice.InForce, len(moved)), -1
+			for i, a := range moved {
+				if !a.own && shared >= 0 {
+					list[i] = list[shared]
+					continue
+				}
+				p, err := policyOf(t.ctx, t, a.ID)
+				if err != nil {
+					return nil, err
+				}
+				if list[i] = p.InForce; !a.own {
+					shared = i
+				}
 			}
-			before[i] = p.InForce
+			return list, nil
+		}
+		before, err := inForce()
+		if err != nil {
+			return err
 		}
 		if *deletion, err = t.deleteAccount(id, typed, moveUp); err != nil {
 			return err
 		}
+		after, err := inForce()
+		if err != nil {
+			return err
+		}
 		*policies = nil
 		for i, a := range moved {
-			after, err := policyOf(t.ctx, t, a.ID)
-			if err != nil {
-				return err
-			}
-			list := backoffice.ComparePolicies(before[i], after.InForce)
+			list := backoffice.ComparePolicies(before[i], after[i])
 			if len(list) > 0 {
-				*policies = append(*policies, backoffice.MovedPolicy{Account: a, Policy: list})
+				*policies = append(*policies, backoffice.MovedPolicy{Account: a.AccountRef, Policy: list})
 			}
 			for _, d := range list {
 				t.say(a.ID, d.Setting, d.Before, "\x00", d.After)
