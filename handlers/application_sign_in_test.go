@@ -64,7 +64,15 @@ func TestSigningOutOfAnApplication(t *testing.T) {
 			t.Helper()
 			return b.get(page).submit("form[action$='/application-sign-ins/"+a.app.ID+"/end']", nil)
 		}
+		profile := b.get("/profile")
 		listed(end(b, "/profile", v), other.app.Name)
+		// Again from the page as it was, as a second click sends it.
+		since := 0
+		w.acts(&since)
+		listed(profile.submit("form[action$='/application-sign-ins/"+v.app.ID+"/end']", nil), other.app.Name)
+		if got := w.acts(&since); len(got) != 0 {
+			t.Errorf("ended twice: %q", got)
+		}
 		v.dead("signed out of it", token)
 		v.dead("signed out of it", again)
 		fresh, err := other.refresh(otherToken.RefreshToken)

@@ -91,8 +91,8 @@ func (s *Store) ApplicationSignIns(ctx context.Context, userKey int64) ([]backof
 }
 
 // EndApplicationSignIns takes away what an application has of a user: every refresh
-// token and every access token, in all accounts. Sessions here go on. Errors:
-// ErrNotFound when it has nothing.
+// token and every access token, in all accounts. Sessions here go on. That they have
+// ended already is no error. Errors: ErrNotFound when it never had any.
 func (s *Store) EndApplicationSignIns(ctx context.Context, actor backoffice.Actor, userKey int64, applicationID string) error {
 	return s.update(essential(ctx), actor, func(t *tx) error {
 		user, err := readUser(t.ctx, t, selectUserByKey, userKey)
@@ -108,7 +108,9 @@ func (s *Store) EndApplicationSignIns(ctx context.Context, actor backoffice.Acto
 			return err
 		}
 		if n == 0 {
-			return backoffice.ErrNotFound
+			// One that they never signed in to is not told from none.
+			var had int64
+			return t.get(`SELECT key FROM openid_families WHERE user_key = $1 AND application_key = $2 LIMIT 1`, userKey, a.Key).Scan(&had)
 		}
 		return t.record(event{action: "user.left-application", kind: "user", id: user.ID, name: user.Email, after: map[string]any{"application": a.Name}})
 	})
