@@ -136,12 +136,13 @@ func inList(head, tail string) string {
 	return b.String()
 }
 
-// lookup runs an inList statement for all values and calls scan for each row.
-func lookup[V any](ctx context.Context, r reader, text string, values []V, scan func(rowScanner) error) error {
-	args := make([]any, lookupSize)
+// lookup runs an inList statement for all values and calls scan for each row. What
+// else the statement takes follows the values.
+func lookup[V any](ctx context.Context, r reader, text string, values []V, scan func(rowScanner) error, others ...any) error {
+	args := append(make([]any, lookupSize), others...)
 	for len(values) > 0 {
 		n := min(len(values), lookupSize)
-		for i := range args {
+		for i := range lookupSize {
 			args[i] = values[min(i, n-1)]
 		}
 		rows, err := r.rows(ctx, text, args...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 
 	"steward/backoffice"
 )
@@ -113,13 +114,31 @@ func (s *Store) ApplicationsOf(ctx context.Context, userKey int64) (list []backo
 	return list, more, err
 }
 
+// selectApplicationsIn are the applications that a user has in accounts, in all of
+// which they stand.
+var selectApplicationsIn = inList(`SELECT `+applicationFields+`, `+assignmentPath+`, a.key FROM`+assignmentTables+
+	`WHERE `+assigned+` AND (`+assignedToAll+` OR `+givenTo("$"+strconv.Itoa(lookupSize+1))+`) AND a.key`, ` ORDER BY p.name_sort, p.key`)
+
 func (s *Store) applicationsIn(ctx context.Context, userKey int64, in []backoffice.Standing) (list []backoffice.UserApplication, err error) {
+	keys, of := make([]int64, len(in)), map[int64][]backoffice.UserApplication{}
+	for i, standing := range in {
+		keys[i] = standing.Account.Key
+	}
+	if err := lookup(ctx, s.query(), selectApplicationsIn, keys, func(r rowScanner) error {
+		var account int64
+		var v backoffice.UserApplication
+		var err error
+		v.Application, err = scanApplicationAnd(r, word[backoffice.AssignmentPath]{&v.Path}, &account)
+		of[account] = append(of[account], v)
+		return err
+	}, userKey); err != nil {
+		return nil, err
+	}
 	for _, standing := range in {
-		here, err := s.UserApplications(ctx, userKey, standing.Account.Key)
-		if err != nil {
-			return nil, err
+		for _, v := range of[standing.Account.Key] {
+			v.Account = standing.Account
+			list = append(list, v)
 		}
-		list = append(list, here...)
 	}
 	return list, nil
 }
