@@ -168,7 +168,8 @@ func TestUsersAreGivenAnApplication(t *testing.T) {
 }
 
 // The toast of a removal takes it back, with and without script, and so does the
-// trail; assigned again meanwhile, it says so.
+// trail; assigned again meanwhile, nothing is left to undo, and the trail offers it
+// no more.
 func TestRemovalOfAnApplicationIsUndone(t *testing.T) {
 	w := newSite(t)
 	w.manager()
@@ -207,8 +208,11 @@ func TestRemovalOfAnApplicationIsUndone(t *testing.T) {
 	}
 	entry := b.get("/backoffice/audit/" + events.Rows[0].ID)
 	assign()
-	if p := entry.submit("form[action$='/restoration']", nil); p.text(".toast-line.bad .toast-text") != "“Wiki <i>” was assigned to this account again meanwhile." {
+	if p := entry.submit("form[action$='/restoration']", nil); p.text(".toast-line.bad .toast-text") != "There is nothing left to undo." {
 		t.Errorf("assigned meanwhile: %q", p.text(".toast-text"))
+	}
+	if p := b.get(entry.URL.Path); p.Find("form[action$='/restoration']").Length() != 0 {
+		t.Errorf("offered all the same: %q", p.text("main"))
 	}
 	b.get(all+"/"+wiki+"/removal").submit("form.deletion", nil)
 	if events, err = w.store.Events(ctx, backoffice.EventFilter{Object: wiki}, "", 1); err != nil {

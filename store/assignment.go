@@ -220,7 +220,11 @@ func (s *Store) AssignApplications(ctx context.Context, actor backoffice.Actor, 
 	return n, err
 }
 
+// assign writes the assignment anew; no removal of an earlier one can be undone then.
 func (t *tx) assign(account backoffice.Account, a backoffice.Application, auto bool) error {
+	if err := t.forgetAssignment(account.Key, a.Key); err != nil {
+		return err
+	}
 	if _, err := t.exec(`DELETE FROM account_applications WHERE account_key = $1 AND application_key = $2`, account.Key, a.Key); err != nil {
 		return err
 	}

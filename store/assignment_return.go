@@ -45,10 +45,10 @@ func (s *Store) LastRemoval(ctx context.Context, accountID, applicationID string
 
 // ReturnApplication takes the removal of an application from an account back, by its
 // ID: the account has it as before, and so has everybody to whom it was given by
-// hand, but for those who were added anew since. Who is not in the account any more
+// hand, but for those who came in anew since. Who is not in the account any more
 // has it again when they come back by undo. Only staff and machines may. Errors:
-// ErrNotFound when there is nothing left to undo, ErrForbidden, a Refusal when it was
-// assigned again meanwhile, or the environment assigns it no more.
+// ErrNotFound when there is nothing left to undo, because it was assigned again as
+// well, ErrForbidden, a Refusal when the environment assigns it meanwhile, or no more.
 func (s *Store) ReturnApplication(ctx context.Context, actor backoffice.Actor, accountID, applicationID, removal string) error {
 	return s.update(ctx, actor, func(t *tx) error {
 		if err := t.mayStill(backoffice.WriteAllApplications); err != nil {
@@ -80,11 +80,10 @@ func (s *Store) ReturnApplication(ctx context.Context, actor backoffice.Actor, a
 		}
 		if _, err := t.exec(`INSERT INTO user_applications (account_key, application_key, user_key, created_at, rests_at)
 			SELECT r.account_key, r.application_key, r.user_key, r.created_at, r.rests_at FROM removed_user_applications r WHERE r.account_key = $1 AND r.application_key = $2
-			AND NOT EXISTS (SELECT 1 FROM memberships m WHERE m.account_key = r.account_key AND m.user_key = r.user_key AND m.created_at > $3)
-			ON CONFLICT (account_key, application_key, user_key) DO NOTHING`, account.Key, a.Key, removed); err != nil {
+			ON CONFLICT (account_key, application_key, user_key) DO NOTHING`, account.Key, a.Key); err != nil {
 			return err
 		}
-		if err := t.restGone(account.Key, a.Key); err != nil {
+		if err := t.restGone(account.Key, a.Key, time.UnixMicro(removed)); err != nil {
 			return err
 		}
 		if err := t.forgetAssignment(account.Key, a.Key); err != nil {
@@ -92,17 +91,4 @@ func (s *Store) ReturnApplication(ctx context.Context, actor backoffice.Actor, a
 		}
 		return t.record(applicationEvent("application.returned", a, account.Key, nil, map[string]any{"account": account.Name, "auto_assigned": auto}))
 	})
-}
-
-// restGone lays aside what of an application in an account is of users whom nothing
-// ties to the account now, until they come back.
-func (t *tx) restGone(account, application int64) error {
-	args := []any{account, application, t.now.UnixMicro()}
-	back, args, err := t.mayComeBack(account, args)
-	if err != nil {
-		return err
-	}
-	_, err = t.exec(`UPDATE user_applications SET rests_at = COALESCE((SELECT MAX(b.gone) FROM (`+back+`) b WHERE b.user_key = user_applications.user_key), CAST($3 AS BIGINT))
-		WHERE account_key = $1 AND application_key = $2 AND rests_at IS NULL AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.key = $1 AND `+tied("user_applications.user_key", 3)+`)`, args...)
-	return err
 }

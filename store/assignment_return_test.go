@@ -81,6 +81,17 @@ func TestReturnApplication(t *testing.T) {
 			expect(what, id, before)
 		}
 
+		// offered holds the trail to offering the undo of a removal, or not.
+		offered := func(what, id, removal string, want bool) {
+			t.Helper()
+			page, err := s.Events(ctx, backoffice.EventFilter{Object: id}, "", 0)
+			try(err)
+			i := slices.IndexFunc(page.Rows, func(e backoffice.EventRow) bool { return e.Undo == removal })
+			if i < 0 || page.Rows[i].Undoable != want {
+				t.Errorf("%s: the trail offers the undo: %v", what, !want)
+			}
+		}
+
 		assign(false)
 		for _, name := range []string{"ana", "bo", "cem", "dua", "eva"} {
 			try(s.GiveApplication(ctx, cmd, "nord", wiki.ID, people[name].ID))
@@ -113,8 +124,12 @@ func TestReturnApplication(t *testing.T) {
 		// Assigned again, it is not undone, and begins without users; the next removal
 		// keeps what there is then.
 		second := remove(wiki.ID)
+		offered("removed once more", wiki.ID, second, true)
 		assign(true)
-		refused("assigned again", wiki.ID, second, "was assigned to this account again meanwhile")
+		if err := undo(wiki.ID, second); !errors.Is(err, backoffice.ErrNotFound) {
+			t.Errorf("assigned again: %v", err)
+		}
+		offered("assigned again", wiki.ID, second, false)
 		expect("assigned again", wiki.ID, "account: ana bo cem dua eva")
 		third := remove(wiki.ID)
 		if err := undo(wiki.ID, second); !errors.Is(err, backoffice.ErrNotFound) {
@@ -130,11 +145,14 @@ func TestReturnApplication(t *testing.T) {
 		try(undo(everywhere.ID, fourth))
 		expect("given back", everywhere.ID, "environment: ana bo cem dua eva")
 		fifth := remove(everywhere.ID)
+		offered("away from one account", everywhere.ID, fifth, true)
 		try(s.SetAutoAssigned(ctx, cmd, everywhere.ID, false))
 		refused("no more everywhere", everywhere.ID, fifth, "is not assigned to all accounts any more")
+		offered("no more everywhere", everywhere.ID, fifth, false)
 		sixth := remove(wiki.ID)
 		try(s.SetAutoAssigned(ctx, cmd, wiki.ID, true))
 		refused("everywhere by now", wiki.ID, sixth, "again meanwhile")
+		offered("everywhere by now", wiki.ID, sixth, false)
 		try(s.SetAutoAssigned(ctx, cmd, wiki.ID, false))
 
 		// What is not theirs, not there, or too old.
@@ -160,5 +178,74 @@ func TestReturnApplication(t *testing.T) {
 				t.Errorf("%s keeps %v (%v)", table, rows, ok)
 			}
 		}
+	})
+}
+
+// The undo gives the application to nobody whose access from above ended since, be
+// it that they have some anew; whose access only changed has it again, and so has
+// who became a member besides.
+func TestReturnApplicationToWhoStandsAbove(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		cmd := backoffice.CommandLine()
+		try := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, below, _, _ := reseller(t, s)
+		wiki := application(t, s, backoffice.Application{Name: "Wiki", Active: true})
+		_, err := s.AssignApplications(ctx, cmd, below.ID, []string{wiki.ID}, false)
+		try(err)
+		lasting, short := backoffice.NewGrant{}, backoffice.NewGrant{EndsAt: clock.Now().Add(time.Hour)}
+		people := map[string]backoffice.User{}
+		for who, g := range map[string]backoffice.NewGrant{"stays": lasting, "changed": lasting, "member": lasting, "anew": lasting, "ended": short, "added anew": lasting, "removed": lasting, "returned": lasting} {
+			email := strings.ReplaceAll(who, " ", "-") + "@nord.example"
+			u, err := s.AddUser(ctx, cmd, "nord", backoffice.NewMember{Email: email, Roles: []string{backoffice.RoleReadOnly}})
+			try(err)
+			_, err = s.RecordVisits(ctx, cmd, []backoffice.Visit{{AccountID: "nord", Email: email, At: clock.Now()}})
+			try(err)
+			try(s.GiveAccess(ctx, cmd, "nord", u.ID, g))
+			try(s.GiveApplication(ctx, cmd, below.ID, wiki.ID, u.ID))
+			people[who] = u
+		}
+		clock.Add(time.Minute)
+		try(s.RemoveApplication(ctx, cmd, below.ID, wiki.ID))
+		removal, err := s.LastRemoval(ctx, below.ID, wiki.ID)
+		try(err)
+		clock.Add(2 * time.Hour)
+
+		try(s.GiveAccess(ctx, cmd, "nord", people["changed"].ID, backoffice.NewGrant{Reason: "Support"}))
+		_, err = s.AddUser(ctx, cmd, below.ID, backoffice.NewMember{Email: people["member"].Email, Roles: []string{backoffice.RoleReadOnly}})
+		try(err)
+		try(s.RevokeAccess(ctx, cmd, "nord", people["anew"].ID))
+		removals := map[string]string{}
+		for _, who := range []string{"added anew", "removed", "returned"} {
+			clock.Add(time.Second)
+			removals[who], err = s.RemoveMember(ctx, cmd, "nord", people[who].ID)
+			try(err)
+		}
+		clock.Add(time.Minute)
+		for _, who := range []string{"anew", "ended"} {
+			try(s.GiveAccess(ctx, cmd, "nord", people[who].ID, lasting))
+		}
+		again := people["added anew"].Email
+		_, err = s.AddUser(ctx, cmd, "nord", backoffice.NewMember{Email: again, Roles: []string{backoffice.RoleReadOnly}})
+		try(err)
+		_, err = s.RecordVisits(ctx, cmd, []backoffice.Visit{{AccountID: "nord", Email: again, At: clock.Now()}})
+		try(err)
+		try(s.GiveAccess(ctx, cmd, "nord", people["added anew"].ID, lasting))
+		try(s.RestoreMember(ctx, cmd, "nord", people["returned"].ID, removals["returned"]))
+		try(s.ReturnApplication(ctx, cmd, below.ID, wiki.ID, removal))
+		try(s.RestoreMember(ctx, cmd, "nord", people["removed"].ID, removals["removed"]))
+
+		for who, u := range people {
+			list, err := s.UserApplications(ctx, u.Key, below.Key)
+			try(err)
+			if want := who != "anew" && who != "ended" && who != "added anew"; (len(list) == 1) != want {
+				t.Errorf("%s: %+v, and should have it: %v", who, list, want)
+			}
+		}
+		agree(t, s)
 	})
 }

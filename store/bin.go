@@ -262,6 +262,10 @@ func (t *tx) restoreAccount(id string) (ref backoffice.AccountRef, err error) {
 	t.kpi.countAccount(countOf(&a), 1)
 	t.kpi.countActive(a.CreatedAt.UnixMicro(), days, 1)
 	t.kpi.binned--
+	// Who went meanwhile may come back, and then has what they would have had.
+	if err := t.restGone(a.Key, 0, a.DeletedAt); err != nil {
+		return ref, err
+	}
 	// Whoever lost access from above meanwhile finds nothing here.
 	if err := t.endUnreachable(a.Key); err != nil {
 		return ref, err

@@ -23,7 +23,8 @@ const selectEvent = `SELECT e.key, e.id, e.at, e.actor_kind, e.actor_id, e.actor
 		WHEN 'account' THEN EXISTS (SELECT 1 FROM accounts o WHERE o.id = e.object_id AND o.deletion_id = e.undo AND o.deleted_at IS NOT NULL)
 		WHEN 'role' THEN EXISTS (SELECT 1 FROM roles o WHERE o.id = e.object_id AND o.deletion_id = e.undo AND o.deleted_at IS NOT NULL)
 		WHEN 'application' THEN EXISTS (SELECT 1 FROM applications o WHERE o.id = e.object_id AND o.deletion_id = e.undo AND o.deleted_at IS NOT NULL)
-			OR EXISTS (SELECT 1 FROM removed_assignments o JOIN accounts r ON r.key = o.account_key AND r.deleted_at IS NULL JOIN applications p ON p.key = o.application_key AND p.deleted_at IS NULL WHERE o.id = e.undo)
+			OR EXISTS (SELECT 1 FROM removed_assignments o CROSS JOIN` + assignmentTables + `WHERE o.id = e.undo AND a.key = o.account_key AND p.key = o.application_key
+				AND a.deleted_at IS NULL AND p.deleted_at IS NULL AND (o.own OR p.is_default OR p.auto_assigned) AND NOT (` + assigned + `))
 		WHEN 'user' THEN EXISTS (SELECT 1 FROM users o WHERE o.id = e.object_id AND o.deletion_id = e.undo AND o.deleted_at IS NOT NULL AND o.purged_at IS NULL)
 			OR EXISTS (SELECT 1 FROM removed_memberships o WHERE o.id = e.undo)
 		ELSE FALSE END

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,7 +112,7 @@ func TestPlansOfTheHousekeeping(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	texts := []string{restEnded}
+	texts := slices.Clone(restEnded)
 	for _, list := range [][]forgotten{forgetting, forgettingOpenID, forgettingMails} {
 		for _, old := range list {
 			texts = append(texts, old.text)

@@ -9,7 +9,8 @@ import (
 // What was given by hand to a user in an account is theirs for as long as something
 // ties them to it: a membership, or access from above, be it that this rests. When
 // nothing does any more it is laid aside, at an instant, and comes back only with
-// what was taken away at that instant.
+// what was taken away at that instant. What the removal of an application keeps of it
+// fares alike, so that the undo gives it to nobody who would not have it otherwise.
 
 // tied is the condition that something ties a user to account a at the instant $n.
 func tied(user string, n int) string {
@@ -17,33 +18,56 @@ func tied(user string, n int) string {
 		OR EXISTS (SELECT 1 FROM` + grantTables + `WHERE m.user_key = ` + user + ` AND ` + liesBinned + ` AND ` + grantJoin + ` AND ` + given("m", n) + `)) `
 }
 
+// handTables are what was given by hand, and what of it the removal of an application
+// keeps.
+var handTables = []string{"user_applications", "removed_user_applications"}
+
+// forHand writes a statement for each of them.
+func forHand(text func(table string) string) (list []string) {
+	for _, table := range handTables {
+		list = append(list, text(table))
+	}
+	return list
+}
+
 // restWhere lays aside what was given by hand to those whom nothing ties to its
 // account at the instant $1; accounts in the bin are left as they are.
-func restWhere(which string) string {
-	return `UPDATE user_applications SET rests_at = $1 WHERE rests_at IS NULL AND ` + which + `
-		AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.key = user_applications.account_key AND (a.deleted_at IS NOT NULL OR ` + tied("user_applications.user_key", 1) + `))`
+func restWhere(which string) []string {
+	return forHand(func(table string) string {
+		return `UPDATE ` + table + ` SET rests_at = $1 WHERE rests_at IS NULL AND ` + which + `
+		AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.key = ` + table + `.account_key AND (a.deleted_at IS NOT NULL OR ` + tied(table+".user_key", 1) + `))`
+	})
 }
 
 var (
 	restOfUser = restWhere(`user_key = $2`)
 	restBelow  = restWhere(`account_key IN (SELECT b.key FROM accounts b WHERE b.key = $2 OR b.parent_key IS NOT NULL AND b.path >= $3 AND b.path < $4)`)
 	restEnded  = restWhere(`user_key IN (SELECT m.user_key FROM grants g JOIN memberships m ON m.key = g.membership_key WHERE g.ends_at > 0 AND g.ends_at > $2 AND g.ends_at <= $1)`)
-	againOf    = `UPDATE user_applications SET rests_at = NULL WHERE user_key = $1 AND rests_at = $2
-		AND EXISTS (SELECT 1 FROM accounts a WHERE a.key = user_applications.account_key AND (a.deleted_at IS NOT NULL OR ` + tied("user_applications.user_key", 3) + `))`
+	againOf    = forHand(func(table string) string {
+		return `UPDATE ` + table + ` SET rests_at = NULL WHERE user_key = $1 AND rests_at = $2
+		AND EXISTS (SELECT 1 FROM accounts a WHERE a.key = ` + table + `.account_key AND (a.deleted_at IS NOT NULL OR ` + tied(table+".user_key", 3) + `))`
+	})
 )
+
+func (t *tx) eachHand(list []string, args ...any) error {
+	for _, text := range list {
+		if _, err := t.exec(text, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // restApplications lays aside what was given by hand to a user in accounts that
 // nothing ties them to any more.
 func (t *tx) restApplications(user int64) error {
-	_, err := t.exec(restOfUser, t.now.UnixMicro(), user)
-	return err
+	return t.eachHand(restOfUser, t.now.UnixMicro(), user)
 }
 
 // restApplicationsBelow does that for all in an account's branch, after a change of
 // the tree there.
 func (t *tx) restApplicationsBelow(inside string, root int64) error {
-	_, err := t.exec(restBelow, t.now.UnixMicro(), root, inside, until(inside))
-	return err
+	return t.eachHand(restBelow, t.now.UnixMicro(), root, inside, until(inside))
 }
 
 // restLately is how far back the housekeeping looks for access that ended by
@@ -52,15 +76,29 @@ const restLately = 7 * 24 * time.Hour
 
 // restExpired does that for all whose access from above ended by itself.
 func (t *tx) restExpired() error {
-	_, err := t.exec(restEnded, t.now.UnixMicro(), t.now.Add(-restLately).UnixMicro())
-	return err
+	return t.eachHand(restEnded, t.now.UnixMicro(), t.now.Add(-restLately).UnixMicro())
 }
 
 // applicationsAgain gives a user back what was laid aside by the act of an instant,
 // in microseconds, where something ties them to the account again.
 func (t *tx) applicationsAgain(user, at int64) error {
-	_, err := t.exec(againOf, user, at, t.now.UnixMicro())
-	return err
+	return t.eachHand(againOf, user, at, t.now.UnixMicro())
+}
+
+// restGone lays aside what in an account is of users whom nothing ties to it now,
+// until they come back: with the instant at which they went, if it was after since,
+// up to which they had it. application narrows it to one, 0 leaves it open.
+func (t *tx) restGone(account, application int64, since time.Time) error {
+	args := []any{account, application, t.now.UnixMicro(), since.UnixMicro()}
+	back, args, err := t.mayComeBack(account, args)
+	if err != nil {
+		return err
+	}
+	return t.eachHand(forHand(func(table string) string {
+		return `UPDATE ` + table + ` SET rests_at = COALESCE((SELECT MAX(b.gone) FROM (` + back + `) b WHERE b.user_key = ` + table + `.user_key AND b.gone >= $4), CAST($3 AS BIGINT))
+		WHERE account_key = $1 AND (CAST($2 AS BIGINT) = 0 OR application_key = $2) AND rests_at IS NULL
+		AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.key = $1 AND ` + tied(table+".user_key", 3) + `)`
+	}), args...)
 }
 
 const (

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -193,4 +194,104 @@ func TestRestingAccessKeepsWhatIsLeft(t *testing.T) {
 			has(what+", revoked while it rested", 0)
 		}
 	})
+}
+
+// What was given by hand comes back with the account and who stood in it, whichever
+// of the two is restored first; what ended while the account was in the bin does not.
+func TestRestoredInAnyOrder(t *testing.T) {
+	for _, first := range []string{"account", "people"} {
+		t.Run(first, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+				cmd := backoffice.CommandLine()
+				_, _, deep, _ := reseller(t, s)
+				wiki := application(t, s, backoffice.Application{Name: "Wiki", Active: true})
+				try := func(err error) {
+					t.Helper()
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				gone, kept := application(t, s, backoffice.Application{Name: "Gone", Active: true}), []string{}
+				_, err := s.AssignApplications(ctx, cmd, deep.ID, []string{wiki.ID, gone.ID}, false)
+				try(err)
+				users := map[string]backoffice.User{}
+				for _, who := range []string{"stays", "binned", "above-binned", "above-removed", "above-revoked", "above-returned-once"} {
+					account, email := "nord", who+"@nord.example"
+					if who == "stays" || who == "binned" {
+						account = deep.ID
+					}
+					u, err := s.AddUser(ctx, cmd, account, backoffice.NewMember{Email: email, Roles: []string{backoffice.RoleReadOnly}})
+					try(err)
+					_, err = s.RecordVisits(ctx, cmd, []backoffice.Visit{{AccountID: account, Email: email, At: clock.Now()}})
+					try(err)
+					if account == "nord" {
+						try(s.GiveAccess(ctx, cmd, account, u.ID, backoffice.NewGrant{}))
+					}
+					for _, id := range []string{wiki.ID, gone.ID} {
+						try(s.GiveApplication(ctx, cmd, deep.ID, id, u.ID))
+					}
+					users[who] = u
+					if who != "above-revoked" {
+						kept = append(kept, who)
+					}
+				}
+				try(s.RemoveApplication(ctx, cmd, deep.ID, gone.ID))
+				removal, err := s.LastRemoval(ctx, deep.ID, gone.ID)
+				try(err)
+				clock.Add(time.Second)
+				once, err := s.RemoveMember(ctx, cmd, "nord", users["above-returned-once"].ID)
+				try(err)
+				clock.Add(time.Second)
+				try(s.RestoreMember(ctx, cmd, "nord", users["above-returned-once"].ID, once))
+				clock.Add(time.Second)
+				deletion, err := s.DeleteAccount(ctx, cmd, deep.ID, deep.Name, false)
+				try(err)
+				removals := map[string]string{}
+				for _, who := range []string{"above-removed", "above-returned-once"} {
+					clock.Add(time.Second)
+					removals[who], err = s.RemoveMember(ctx, cmd, "nord", users[who].ID)
+					try(err)
+				}
+				for _, who := range []string{"binned", "above-binned"} {
+					clock.Add(time.Second)
+					_, err = s.DeleteUser(ctx, cmd, users[who].ID)
+					try(err)
+				}
+				try(s.RevokeAccess(ctx, cmd, "nord", users["above-revoked"].ID))
+				clock.Add(time.Second)
+
+				account := func() {
+					t.Helper()
+					_, err := s.Restore(ctx, cmd, deletion)
+					try(err)
+					clock.Add(time.Second)
+				}
+				if first == "account" {
+					account()
+				}
+				for who, id := range removals {
+					try(s.RestoreMember(ctx, cmd, "nord", users[who].ID, id))
+					clock.Add(time.Second)
+				}
+				for _, who := range []string{"binned", "above-binned"} {
+					_, err := s.RestoreUser(ctx, cmd, users[who].ID)
+					try(err)
+					clock.Add(time.Second)
+				}
+				if first == "people" {
+					account()
+				}
+				try(s.ReturnApplication(ctx, cmd, deep.ID, gone.ID, removal))
+				try(s.GiveAccess(ctx, cmd, "nord", users["above-revoked"].ID, backoffice.NewGrant{}))
+				for who, u := range users {
+					list, err := s.UserApplications(ctx, u.Key, deep.Key)
+					try(err)
+					if want := slices.Contains(kept, who); want && len(list) != 2 || !want && len(list) != 0 {
+						t.Errorf("%s: %+v, and should have them: %v", who, list, want)
+					}
+				}
+				agree(t, s)
+			})
+		})
+	}
 }
