@@ -66,8 +66,9 @@ type OpenIDRequest struct {
 	Prompt      []string
 	FreshSince  time.Time // credentials must have been shown since; zero: whenever
 	LoginHint   string    // address
-	AccountHint string    // ID
-	ChosenBy    int64     // key of the user who chose that account here; 0: the application named it
+	AccountHint string    // ID of the account that the application names
+	ChosenID    string    // of the account that a user chose here
+	ChosenBy    int64     // key of that user
 	Subject     string    // ID of the only user that it is for; empty: whoever it is
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
@@ -75,6 +76,15 @@ type OpenIDRequest struct {
 
 // Asks reports whether the application wants the user to be asked that way.
 func (r OpenIDRequest) Asks(prompt string) bool { return slices.Contains(r.Prompt, prompt) }
+
+// Chosen is the ID of the account that a user chose for it; nobody is led by what
+// another user of the same browser chose.
+func (r OpenIDRequest) Chosen(userKey int64) string {
+	if r.ChosenBy != userKey {
+		return ""
+	}
+	return r.ChosenID
+}
 
 // Satisfied reports whether a session is as fresh as the application asks, and of
 // the user that it asks for.

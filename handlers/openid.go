@@ -109,12 +109,13 @@ func (s *server) authorize(c *call) error {
 	}
 	s.requests.take(c.network(), s.now())
 	s.manyRequests.take(around(c.network()), s.now())
-	// The cookie lives as long as the request that it was shown with last.
+	// The cookie outlives the request that it was shown with last: who comes too late
+	// is told so.
 	known, browser, ok := s.openIDBrowser(c)
 	if !ok {
 		known, browser = auth.OpenIDBrowser.New()
 	}
-	c.SetCookie(s.cookie(s.openIDCookie(), known, int(backoffice.OpenIDRequestLife.Seconds())))
+	c.SetCookie(s.cookie(s.openIDCookie(), known, int(2*backoffice.OpenIDRequestLife.Seconds())))
 	token, hash := auth.OpenIDRequest.New()
 	if err := c.store().BeginOpenID(c.ctx(), r, hash, browser); err != nil {
 		return err
@@ -229,10 +230,10 @@ func (s *server) enterFrom(c *call, a asked, in auth.UserIn, none bool) error {
 	}
 	choice := views.Choice{User: in.User, Accounts: open, More: more, Query: query, Now: s.now(), Toward: s.toward(a), Request: a.token}
 	chosen := a.Asks(backoffice.PromptAccount) && !a.asksAccount(in.SignedInUser)
-	if a.ChosenBy == in.User.Key {
-		if there, err := s.hinted(c, a, in.User.Key); err != nil || there {
+	if id := a.Chosen(in.User.Key); id != "" {
+		if there, err := c.store().EntryByID(c.ctx(), in.User.Key, id, a.Application.Key); err != nil || there {
 			if err == nil {
-				err = s.enterApplication(c, a, in, a.AccountHint, none)
+				err = s.enterApplication(c, a, in, id, none)
 			}
 			return err
 		}
@@ -246,7 +247,7 @@ func (s *server) enterFrom(c *call, a asked, in auth.UserIn, none bool) error {
 		case there && !a.asksAccount(in.SignedInUser) && !a.unassured(in.SignedInUser):
 			return s.enterApplication(c, a, in, id, none)
 		case there:
-			if err := c.named(&choice, id); err != nil {
+			if err := c.named(&choice, a, id); err != nil {
 				return err
 			}
 			if !a.asksAccount(in.SignedInUser) {
@@ -278,7 +279,7 @@ func (s *server) enterFrom(c *call, a asked, in auth.UserIn, none bool) error {
 
 // named puts the account that an application named first, where it is chosen by
 // Enter; one that the list left out is added.
-func (c *call) named(choice *views.Choice, id string) error {
+func (c *call) named(choice *views.Choice, a asked, id string) error {
 	choice.Named = id
 	i := slices.IndexFunc(choice.Accounts, func(s backoffice.Standing) bool { return s.Account.ID == id })
 	if i >= 0 {
@@ -287,8 +288,12 @@ func (c *call) named(choice *views.Choice, id string) error {
 		return nil
 	}
 	account, err := c.store().Account(c.ctx(), id)
+	if err != nil {
+		return err
+	}
+	standing, _, err := c.store().Entry(c.ctx(), choice.User.Key, account.Key, a.Application.Key)
 	if err == nil {
-		choice.Accounts = slices.Insert(choice.Accounts, 0, backoffice.Standing{Account: backoffice.AccountRef{Key: account.Key, ID: account.ID, Name: account.Name}})
+		choice.Accounts = slices.Insert(choice.Accounts, 0, standing)
 	}
 	return err
 }
@@ -355,8 +360,7 @@ func (s *server) chooseEntry(c *call) error {
 	if !ok || form["account"] == "" {
 		return s.onward(c, a.path())
 	}
-	a.AccountHint = form["account"]
-	there, err := s.hinted(c, a, in.User.Key)
+	there, err := c.store().EntryByID(c.ctx(), in.User.Key, form["account"], a.Application.Key)
 	if err != nil {
 		return err
 	}
@@ -390,8 +394,8 @@ func (s *server) arrive(c *call, next string) error {
 	}
 	// The link that they were mailed is opened where they read mail, which may be
 	// another browser than the one that the application sent them from.
-	if from, err := s.remembered(c, next); err == nil {
-		return c.gatePage(http.StatusOK, views.SignedInElsewherePage(s.gate(c, "You are signed in"), from))
+	if from, here, err := s.remembered(c, next); err == nil {
+		return c.gatePage(http.StatusOK, views.SignedInElsewherePage(s.gate(c, "You are signed in"), from, here))
 	} else if !errors.Is(err, backoffice.ErrNotFound) {
 		return err
 	}
@@ -402,19 +406,21 @@ func (s *server) arrive(c *call, next string) error {
 }
 
 // remembered is the application of a request that does not go on here, where it has
-// an address of its own to begin at. Errors: ErrNotFound.
-func (s *server) remembered(c *call, next string) (backoffice.Application, error) {
+// an address of its own to begin at; here reports whether it was begun in this
+// browser. Errors: ErrNotFound.
+func (s *server) remembered(c *call, next string) (a backoffice.Application, here bool, err error) {
 	path, query, _ := strings.Cut(next, "?")
 	values, err := url.ParseQuery(query)
 	if path != views.EntryPath || err != nil {
-		return backoffice.Application{}, backoffice.ErrNotFound
+		return a, false, backoffice.ErrNotFound
 	}
 	hash, _ := auth.OpenIDRequest.Hash(values.Get("request"))
-	a, err := c.store().OpenIDRequestApplication(c.ctx(), hash)
+	_, browser, _ := s.openIDBrowser(c)
+	a, here, err = c.store().OpenIDRequestApplication(c.ctx(), hash, browser)
 	if err == nil && (a.URL == "" || !a.Active) {
 		err = backoffice.ErrNotFound
 	}
-	return a, err
+	return a, here, err
 }
 
 // enterAsSomebodyElse has the credentials of another user shown for a request; the
@@ -450,10 +456,14 @@ func (s *server) goOnToApplication(c *call, p store.PendingSignIn, hash []byte) 
 	if err != nil {
 		return true, err
 	}
-	if a.AccountHint != "" && (!a.Asks(backoffice.PromptAccount) || a.ChosenBy == p.User.Key) {
-		if there, err := s.hinted(c, a, p.User.Key); err != nil || there {
+	wanted := a.Chosen(p.User.Key)
+	if wanted == "" && !a.Asks(backoffice.PromptAccount) {
+		wanted = a.AccountHint
+	}
+	if wanted != "" {
+		if there, err := c.store().EntryByID(c.ctx(), p.User.Key, wanted, a.Application.Key); err != nil || there {
 			if err == nil {
-				err = s.enter(c, p, hash, a.AccountHint)
+				err = s.enter(c, p, hash, wanted)
 			}
 			return true, err
 		}
@@ -542,7 +552,7 @@ func (s *server) signedOut(c *call, l federation.Logout) error {
 func (s *server) deadRequest(c *call) error {
 	to, lead := ui.ButtonProps{Label: "Go to the portal", Href: s.link("/portal")}, "Go back to the application and begin again."
 	var more []ui.ButtonProps
-	a, err := s.remembered(c, views.EntryOf(c.FormValue("request")))
+	a, _, err := s.remembered(c, views.EntryOf(c.FormValue("request")))
 	switch {
 	case err == nil:
 		lead, more = "Begin again at "+a.Name+".", []ui.ButtonProps{{Label: to.Label, Href: to.Href, Variant: "outline"}}

@@ -248,7 +248,7 @@ func (s *server) goOnFrom(c *call, p store.PendingSignIn, hash []byte) error {
 	if err != nil {
 		return err
 	}
-	if step := p.Step(); (step == backoffice.StepEnter || step == backoffice.StepChoose) && p.Facts.Chosen == "" {
+	if step := p.Step(); (step == backoffice.StepEnter || step == backoffice.StepChoose) && p.Facts.Chosen == "" && len(invited) == 0 {
 		if done, err := s.goOnToApplication(c, p, hash); done {
 			return err
 		}
@@ -370,7 +370,7 @@ func (s *server) choicePage(c *call, status int, p store.PendingSignIn, choice v
 			if there, err := s.hinted(c, a, p.User.Key); err != nil {
 				return err
 			} else if there {
-				if err := c.named(&choice, a.AccountHint); err != nil {
+				if err := c.named(&choice, a, a.AccountHint); err != nil {
 					return err
 				}
 			}
@@ -389,7 +389,12 @@ func (s *server) takeChoice(c *call) error {
 		return err
 	}
 	if form["portal"] != "" {
-		p.Next = "" // not on to the application, which just refused them
+		// Not on to the application, which just refused them, whatever the account asks
+		// for first.
+		p.Next = ""
+		if err := c.store().ForgetNext(c.ctx(), hash); err != nil && !errors.Is(err, backoffice.ErrNotFound) {
+			return err
+		}
 	}
 	for _, standing := range p.Facts.Accounts {
 		if standing.Enters() && standing.Account.ID == form["account"] {

@@ -33,7 +33,8 @@ CREATE TABLE openid_requests (
   fresh_since     BIGINT NOT NULL DEFAULT 0, -- credentials must have been shown since
   login_hint      TEXT NOT NULL DEFAULT '',
   account_hint    TEXT NOT NULL DEFAULT '',  -- ID
-  chosen_by       BIGINT NOT NULL DEFAULT 0, -- key of the user who chose it here; 0: the application named it
+  chosen_account  TEXT NOT NULL DEFAULT '',  -- ID of the one that a user chose here
+  chosen_by       BIGINT NOT NULL DEFAULT 0, -- key of that user: nobody else is led by it
   subject         TEXT {{.Raw}} NOT NULL DEFAULT '', -- ID of the only user it is for; empty: whoever it is
   created_at      BIGINT NOT NULL,
   expires_at      BIGINT NOT NULL,

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -29,15 +30,17 @@ func (s *Store) BeginOpenID(ctx context.Context, r backoffice.OpenIDRequest, has
 		if err != nil {
 			return err
 		}
-		// The oldest goes where a browser begins more than anybody means.
+		// One goes where a browser begins more than anybody means: first what nobody
+		// fills in, because it is done or was asked without a page, then the oldest.
 		_, err = t.exec(`DELETE FROM openid_requests WHERE browser_hash = $1 AND token_hash IN (
-			SELECT token_hash FROM openid_requests WHERE browser_hash = $1 AND token_hash <> $2 ORDER BY created_at DESC LIMIT 1000 OFFSET $3)`, browser, hash, backoffice.MaxOpenIDRequests-1)
+			SELECT token_hash FROM openid_requests WHERE browser_hash = $1 AND token_hash <> $2
+				ORDER BY CASE WHEN completed_at IS NULL AND prompt <> '`+backoffice.PromptNone+`' THEN 0 ELSE 1 END, created_at DESC LIMIT 1000 OFFSET $3)`, browser, hash, backoffice.MaxOpenIDRequests-1)
 		return err
 	})
 }
 
 var selectOpenIDRequest = `SELECT ` + applicationFields + `, x.redirect_uri, x.state, x.nonce, x.scopes, x.challenge, x.prompt, x.fresh_since,
-	x.login_hint, x.account_hint, x.chosen_by, x.subject, x.created_at, x.expires_at FROM openid_requests x JOIN applications p ON p.key = x.application_key AND p.deleted_at IS NULL
+	x.login_hint, x.account_hint, x.chosen_account, x.chosen_by, x.subject, x.created_at, x.expires_at FROM openid_requests x JOIN applications p ON p.key = x.application_key AND p.deleted_at IS NULL
 	WHERE x.token_hash = $1 AND x.browser_hash = $2 AND x.completed_at IS NULL AND x.expires_at > $3`
 
 // OpenIDRequest returns what an application asked for, to the browser that brought
@@ -50,23 +53,26 @@ func (s *Store) OpenIDRequest(ctx context.Context, hash, browser []byte) (backof
 func openIDRequest(ctx context.Context, r reader, now time.Time, hash, browser []byte) (v backoffice.OpenIDRequest, err error) {
 	var scopes, prompt string
 	v.Application, err = scanApplicationAnd(r.row(ctx, selectOpenIDRequest, nonNil(hash), nonNil(browser), now.UnixMicro()), &v.RedirectURI, &v.State, &v.Nonce, &scopes,
-		&v.Challenge, &prompt, zeroMicros{&v.FreshSince}, &v.LoginHint, &v.AccountHint, &v.ChosenBy, &v.Subject, micros{&v.CreatedAt}, micros{&v.ExpiresAt})
+		&v.Challenge, &prompt, zeroMicros{&v.FreshSince}, &v.LoginHint, &v.AccountHint, &v.ChosenID, &v.ChosenBy, &v.Subject, micros{&v.CreatedAt}, micros{&v.ExpiresAt})
 	v.Scopes, v.Prompt = strings.Fields(scopes), strings.Fields(prompt)
 	return v, err
 }
 
 // OpenIDRequestApplication returns the application of a request, whichever browser
-// brought it and whether or not it goes on, while it is remembered. Errors:
-// ErrNotFound.
-func (s *Store) OpenIDRequestApplication(ctx context.Context, hash []byte) (backoffice.Application, error) {
-	return scanApplication(s.query().row(ctx, selectApplications+` AND p.key = (SELECT x.application_key FROM openid_requests x WHERE x.token_hash = $1)`, nonNil(hash)))
+// brought it and whether or not it goes on, while it is remembered; here reports
+// whether it was this browser. Errors: ErrNotFound.
+func (s *Store) OpenIDRequestApplication(ctx context.Context, hash, browser []byte) (a backoffice.Application, here bool, err error) {
+	var by []byte
+	a, err = scanApplicationAnd(s.query().row(ctx, `SELECT `+applicationFields+`, x.browser_hash FROM openid_requests x
+		JOIN applications p ON p.key = x.application_key AND p.deleted_at IS NULL WHERE x.token_hash = $1`, nonNil(hash)), &by)
+	return a, err == nil && bytes.Equal(by, browser), err
 }
 
 // ChooseOpenID keeps from which account the user wants to enter the application that
 // a request is of. Errors: ErrNotFound.
 func (s *Store) ChooseOpenID(ctx context.Context, hash, browser []byte, userKey int64, accountID string) error {
 	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
-		return t.one(`UPDATE openid_requests SET account_hint = $4, chosen_by = $5 WHERE token_hash = $1 AND browser_hash = $2 AND completed_at IS NULL AND expires_at > $3`,
+		return t.one(`UPDATE openid_requests SET chosen_account = $4, chosen_by = $5 WHERE token_hash = $1 AND browser_hash = $2 AND completed_at IS NULL AND expires_at > $3`,
 			nonNil(hash), nonNil(browser), t.now.UnixMicro(), accountID, userKey)
 	})
 }

@@ -143,6 +143,14 @@ func (s *Store) ProvePending(ctx context.Context, old, hash []byte) error {
 	})
 }
 
+// ForgetNext has a sign-in under way end in the portal, wherever its user was going.
+// Errors: ErrNotFound.
+func (s *Store) ForgetNext(ctx context.Context, hash []byte) error {
+	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
+		return t.one(`UPDATE pending_sign_ins SET next = '' WHERE token_hash = $1`, hash)
+	})
+}
+
 // EndPending gives up a sign-in under way; one that is gone is no error.
 func (s *Store) EndPending(ctx context.Context, hash []byte) error {
 	return s.update(essential(ctx), backoffice.System(), func(t *tx) error {
