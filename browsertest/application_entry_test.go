@@ -8,7 +8,6 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -154,7 +153,7 @@ func TestApplicationsAreEntered(t *testing.T) {
 		t.Error("the portal lists an application that its user cannot open")
 	}
 	p.open("/backoffice/accounts/nord/applications/" + ledger.ID + "/users/new")
-	p.click(`#candidates-list li input[value="` + ids(t, w, uma) + `"]`)
+	p.click(`#candidates-list li input[value="` + userID(t, w, uma) + `"]`)
 	p.click("main form .actions button[type=submit]")
 	p.said("#application-users", uma)
 	p.open(askFor(ledger))
@@ -182,7 +181,7 @@ func TestApplicationsAreEntered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.store.GiveAccess(ctx, cli, "nord", ids(t, w, ben), backoffice.NewGrant{}); err != nil {
+	if err := w.store.GiveAccess(ctx, cli, "nord", userID(t, w, ben), backoffice.NewGrant{}); err != nil {
 		t.Fatal(err)
 	}
 	p.enter(askFor(ledger, "account_id", yard.ID), ben)
@@ -244,12 +243,12 @@ func TestApplicationsAreEntered(t *testing.T) {
 	}
 }
 
-// ids is the ID of a user by their address.
-func ids(t *testing.T, w *site, email string) string {
+// userID is the ID of a user by their address.
+func userID(t *testing.T, w *site, email string) string {
 	t.Helper()
 	u, _, err := w.store.UserCredentials(ctx, email)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.TrimSpace(u.ID)
+	return u.ID
 }

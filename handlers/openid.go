@@ -239,7 +239,7 @@ func (s *server) enterFrom(c *call, a asked, in auth.UserIn, none bool) error {
 		}
 	}
 	if id := a.AccountHint; id != "" && query == "" && !chosen {
-		there, err := s.hinted(c, a, in.User.Key)
+		there, err := c.store().EntryByID(c.ctx(), in.User.Key, id, a.Application.Key)
 		if err != nil {
 			return err
 		}
@@ -302,12 +302,6 @@ func (c *call) named(choice *views.Choice, a asked, id string) error {
 // not when they signed in for it.
 func (a asked) asksAccount(in backoffice.SignedInUser) bool {
 	return a.Asks(backoffice.PromptAccount) && in.ProvedAt.Before(a.CreatedAt)
-}
-
-// hinted reports whether the user enters the application from the account that it
-// names.
-func (s *server) hinted(c *call, a asked, user int64) (bool, error) {
-	return c.store().EntryByID(c.ctx(), user, a.AccountHint, a.Application.Key)
 }
 
 // enterApplication completes a request in an account. The session stays in the one

@@ -367,7 +367,7 @@ func (s *server) choicePage(c *call, status int, p store.PendingSignIn, choice v
 			return err
 		}
 		if a.AccountHint != "" && choice.Query == "" {
-			if there, err := s.hinted(c, a, p.User.Key); err != nil {
+			if there, err := c.store().EntryByID(c.ctx(), p.User.Key, a.AccountHint, a.Application.Key); err != nil {
 				return err
 			} else if there {
 				if err := c.named(&choice, a, a.AccountHint); err != nil {
